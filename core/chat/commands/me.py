@@ -1,0 +1,144 @@
+"""Oneself: balance, wants, history, the reasons for a round's outcome, and one's own settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, or_, select
+
+from core import goods, ledger, wants
+from core.chat import views, why
+from core.chat.command import Commands, Press, Who
+from core.chat.message import Choice, Reply
+from core.chat.parameters import Kind, Parameter
+from core.chat.text import Text, joined
+from core.chat.values import read_name
+from core.names import key_of, unique_name
+from core.settings import N_, MemberSettings
+from core.tables import Claim, Good, Member, Task, Transfer
+
+if TYPE_CHECKING:
+    from core.chat.context import Context
+
+command = Commands("me")
+HISTORY_PAGE = 8
+
+
+@command("me", who=Who.ANY, help=N_("your balance, tasks and wants"), press=Press.AGAIN)
+def me(context: Context) -> Reply:
+    """Show where the sender stands."""
+    session, say, member = context.session, context.tell, context.member
+    session.flush()
+    standing = ledger.standing(session, member)
+    waiting = views.waiting_effort(session, member)
+    lines = [
+        say("**{name}** in {pool}", name=member.name, pool=context.pool.name),
+        say("Balance: {balance}", balance=say.hours(standing.balance)),
+        say("Free: {free} (limit {limit}, wants hold {held})", free=say.hours(max(0, standing.free)), limit=say.hours(standing.limit), held=say.hours(standing.held)),
+    ]
+    if waiting:
+        lines.append(say("Waiting: {hours} (confirmed, not yet wanted)", hours=say.hours(waiting)))
+    lines += [views.task_line(session, say, task) for task in _own_tasks(context)]
+    lines += [_want_line(context, say, want.good_id) for want in wants.wants_of(session, member)]
+    return context.private(joined(lines), Choice(str(say("Why")), "why", context.pool_id))
+
+
+def _own_tasks(context: Context) -> list[Task]:
+    query = (
+        select(Task)
+        .join(Claim, (col(Claim.pool_id) == Task.pool_id) & (col(Claim.task_id) == Task.id))
+        .where(Claim.pool_id == context.pool_id, Claim.member_id == context.member.id)
+        .where(col(Claim.ended_at).is_(None), col(Claim.confirmed_at).is_(None))
+    )
+    return list(context.session.exec(query.order_by(col(Task.due_at), col(Task.number))).all())
+
+
+def _want_line(context: Context, say: views.Say, good_id: int) -> Text:
+    good = context.session.get_one(Good, (context.pool_id, good_id))
+    want = wants.standing_want(context.session, good, context.member)
+    line = views.want_line(context.session, say, good, want) if want else Text()
+    return say("Want: ") + line + (f" ({good.name})" if good.unit else "")
+
+
+@command("wants", who=Who.ANY, help=N_("your standing wants"), press=Press.AGAIN)
+def my_wants(context: Context) -> Reply:
+    """List the sender's wants."""
+    say, found = context.tell, wants.wants_of(context.session, context.member)
+    if not found:
+        return context.private(say("You want nothing at the moment. What there is: `/goods`"))
+    names = [context.session.get_one(Good, (context.pool_id, want.good_id)).name for want in found]
+    choices = [Choice(str(say("No {good}", good=name)), f'unwant "{name}"', context.pool_id) for name in names]
+    return context.private(joined(_want_line(context, say, want.good_id) for want in found), *choices)
+
+
+@command(
+    "why", Parameter("number", Kind.TASK, example="12"), who=Who.ANY, help=N_("why a task went as it did"), press=Press.AGAIN
+)
+def why_task(context: Context, number: int) -> Reply:
+    """Explain what the last round decided about a task."""
+    return context.private(why.task(context, number))
+
+
+@command(
+    "why",
+    Parameter("name", Kind.NAME, optional=True),
+    who=Who.ANY,
+    help=N_("why you got it or not; without a word, why your balance is what it is"),
+    press=Press.AGAIN,
+)
+def why_good(context: Context, name: str = "") -> Reply:
+    """Explain the last outcome about a good, or the sender's balance."""
+    if name:
+        return context.private(why.good(context, goods.find_good(context.session, context.pool_id, name)))
+    return context.private(why.balance(context))
+
+
+@command(
+    "history",
+    Parameter("page", Kind.COUNT, optional=True),
+    who=Who.ANY,
+    help=N_("everything that moved your balance"),
+    press=Press.AGAIN,
+)
+def history(context: Context, page: int = 1) -> Reply:
+    """List the sender's transfers, the newest first."""
+    say, member = context.tell, context.member
+    query = select(Transfer).where(
+        Transfer.pool_id == context.pool_id, or_(col(Transfer.from_id) == member.id, col(Transfer.to_id) == member.id)
+    )
+    query = query.order_by(col(Transfer.id).desc()).offset((page - 1) * HISTORY_PAGE).limit(HISTORY_PAGE + 1)
+    found = context.session.exec(query).all()
+    if not found:
+        return context.private(say("Nothing has moved your balance yet."))
+    lines = [why.transfer_line(context, say, row) for row in found[:HISTORY_PAGE]]
+    more = [Choice(str(say("Older")), f"history {page + 1}", context.pool_id)] if len(found) > HISTORY_PAGE else []
+    return context.private(joined(lines), *more)
+
+
+@command(
+    "me set",
+    Parameter("key", Kind.WORD, example="hours"),
+    Parameter("value", Kind.REST, example="4h"),
+    who=Who.ANY,
+    help=N_("your settings: hours, quiet, digest, name"),
+)
+def change(context: Context, key: str, value: str) -> Reply:
+    """Change one of the sender's own settings."""
+    member, say = context.member, context.say
+    if key == "name":
+        return rename(context, member, value)
+    member.settings = MemberSettings.change(member.settings, key, value)
+    return context.reply(say("{name}: {key} is {value} now.", name=member.name, key=key, value=MemberSettings(member.settings).shown(key)))
+
+
+def rename(context: Context, member: Member, value: str) -> Reply:
+    """Give a member another name that nobody else has."""
+    old = member.name
+
+    def is_taken(key: str) -> bool:
+        query = select(Member.id).where(Member.pool_id == context.pool_id, Member.name_key == key, Member.id != member.id)
+        return context.session.exec(query).first() is not None
+
+    member.name = unique_name(read_name(value), is_taken)
+    member.name_key = key_of(member.name)
+    return context.reply(context.say("{old} is {name} now.", old=old, name=member.name))

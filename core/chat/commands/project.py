@@ -1,0 +1,142 @@
+"""Projects: a channel becomes a project's; its settings, its people, its other channels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core import goods, projects
+from core.chat.command import Commands, Press, Who
+from core.chat.commands.tasks import find_member
+from core.chat.message import Choice, Reply
+from core.chat.parameters import Kind, Parameter
+from core.chat.text import joined
+from core.errors import NoPoolError, NoProjectError
+from core.members import is_maintainer, join, maintainers, make_maintainer, remove_maintainer, require_maintainer
+from core.settings import N_, ProjectSettings
+from core.store import lock_pool
+
+if TYPE_CHECKING:
+    from core.chat.context import Context
+
+command = Commands("project")
+
+
+@command(
+    "project new",
+    Parameter("name", Kind.NAME),
+    Parameter("code", Kind.CODE, optional=True),
+    who=Who.ALL,
+    help=N_("this group is a project of the pool"),
+)
+def new(context: Context, name: str, code: str = "") -> Reply:
+    """Make this channel a new project's and the sender its maintainer."""
+    session, say = context.session, context.say
+    if code:
+        pool = lock_pool(session, projects.pool_by_code(session, code).id or 0)
+    elif context.has_pool:
+        pool = context.pool
+    else:
+        raise NoPoolError
+    member, events = join(session, pool, context.account.person_id, context.account.name, context.now)
+    member.admitted_at = member.admitted_at or context.now
+    context.enter(pool, None, member)
+    founded = projects.new_project(session, pool, name, member, context.chat, context.now)
+    context.enter(pool, founded.project, member)
+    context.emit(founded, *(event for event in events if member.admitted_at is None))
+    text = joined(
+        [
+            say("**{project}** is a project of {pool} now; {name} maintains it.", project=name, pool=pool.name, name=member.name),
+            say("Next: `/good new bread unit:loaf` or `/task new TITLE 2h`"),
+        ]
+    )
+    return context.reply(text)
+
+
+@command("project", who=Who.ANY, help=N_("this project"), press=Press.AGAIN)
+def show(context: Context) -> Reply:
+    """Show the channel's project."""
+    if not context.has_project:
+        raise NoProjectError
+    say, project = context.say, context.project
+    names = say.names([one.name for one in maintainers(context.session, project)])
+    made = ", ".join(good.name for _product, good in goods.products_of(context.session, project))
+    lines = [
+        say("**{project}** in {pool}", project=project.name, pool=context.pool.name),
+        say("Maintainers: {names}", names=names),
+        say("Makes: {goods}", goods=made or "–"),
+    ]
+    return context.reply(joined(lines))
+
+
+@command(
+    "project set",
+    Parameter("key", Kind.WORD, optional=True, example="confirmations"),
+    Parameter("value", Kind.REST, optional=True, example="2"),
+    who=Who.ANY,
+    help=N_("change a setting of the project"),
+)
+def change(context: Context, key: str = "", value: str = "") -> Reply:
+    """Change a setting, or list them all with what they are for."""
+    if not context.has_project:
+        raise NoProjectError
+    say, project = context.say, context.project
+    if not key or not value:
+        settings = ProjectSettings(project.settings)
+        lines = [
+            say("**{key}** {value}: {help}", key=name, value=settings.shown(name) or "–", help=say.translate(setting.help))
+            for name, setting in ProjectSettings.table.items()
+            if not key or name == key
+        ]
+        return context.reply(joined(lines) or say("There's no setting '{key}'. See `/project set`", key=key))
+    require_maintainer(context.session, project, context.member)
+    project.settings = ProjectSettings.change(project.settings, key, value)
+    shown = ProjectSettings(project.settings).shown(key)
+    return context.reply(say("{project}: {key} is {value} now.", project=project.name, key=key, value=shown))
+
+
+@command("project code", who=Who.MAINTAINER, help=N_("a code to link another chat, for ten minutes"))
+def code(context: Context) -> Reply:
+    """Give a one-use code, in private."""
+    secret = projects.channel_code(context.session, context.project, context.now, context.entropy)
+    say = context.tell
+    return context.private(say("Within ten minutes, in the other chat: `/project link {code}`", code=secret))
+
+
+@command("project link", Parameter("code", Kind.CODE), who=Who.ALL, help=N_("link this chat to a project"))
+def link(context: Context, code: str) -> Reply:
+    """Make this chat one more channel of a project."""
+    project = projects.link_channel(context.session, context.chat, code, context.now)
+    context.enter(lock_pool(context.session, project.pool_id), project, None)
+    return context.reply(context.say("This chat is {project}'s too now.", project=project.name))
+
+
+@command(
+    "project maintainer",
+    Parameter("name", Kind.NAME),
+    Parameter("off", Kind.FLAG, optional=True),
+    who=Who.MAINTAINER,
+    help=N_("make somebody a maintainer; with off, no more"),
+)
+def maintainer(context: Context, name: str, *, off: bool = False) -> Reply:
+    """Give or take the maintainer's role."""
+    member, say, project = find_member(context, name), context.say, context.project
+    if off:
+        remove_maintainer(context.session, project, member)
+        return context.reply(say("{name} maintains {project} no more.", name=member.name, project=project.name))
+    make_maintainer(context.session, project, member, context.now)
+    return context.reply(say("{name} maintains {project} now.", name=member.name, project=project.name))
+
+
+@command("project archive", Parameter("sure", Kind.FLAG, optional=True), who=Who.ANY, help=N_("close the project; figures stay"))
+def archive(context: Context, *, sure: bool = False) -> Reply:
+    """Archive the project, after asking. Its maintainers may, and the pool's stewards."""
+    if not context.has_project:
+        raise NoProjectError
+    say, project = context.say, context.project
+    if not context.member.steward and not is_maintainer(context.session, project, context.member):
+        require_maintainer(context.session, project, context.member)
+    if not sure:
+        yes = Choice(str(say("Yes, archive {project}", project=project.name)), "project archive sure", context.pool_id, project.id)
+        return context.in_place(say("Archive {project}? Its open tasks end; all figures stay.", project=project.name), [yes])
+    projects.archive(context.session, project, context.now)
+    return context.in_place(say("{project} is archived.", project=project.name))

@@ -1,0 +1,134 @@
+"""The desk: where messages are written in the right language and put into the outbox, each under its own key."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from core.chat import cards, outbox
+from core.chat.message import Message, Priority
+from core.chat.say import Say
+from core.identity import channels_of, private_chat
+from core.settings import MemberSettings, PoolSettings, ProjectSettings
+from core.tables import Member, Pool, Project
+from core.tables_chat import Account, Chat, Person
+from core.timetable import Timetable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+    from core.tables_chat import Outbox
+
+UTC_ZONE = ZoneInfo("UTC")
+DIGEST = Timetable.read("daily 09:00")
+
+
+class Desk:
+    """Writes for one transaction; `key` names what caused it, so that everything written has a key of its own."""
+
+    def __init__(self, session: Session, now: datetime, key: str, *, language: str = "en") -> None:
+        """Open the desk; `language` is for people and chats that have not chosen one."""
+        self.session = session
+        self.now = now
+        self.key = key
+        self.language = language
+        self.here: Chat | None = None
+        self._count = 0
+        self._marked: dict[tuple[int, str], None] = {}
+        self._fresh: set[int] = set()
+
+    def say_in(self, chat: Chat) -> Say:
+        """Return the language and clock of a chat: of its project, its pool, or the person in private."""
+        pool = self.session.get(Pool, chat.pool_id) if chat.pool_id else None
+        if chat.account_id is not None:
+            account = self.session.get_one(Account, chat.account_id)
+            return self.say_to(account.person_id, pool)
+        language = self.language
+        if pool is not None:
+            language = PoolSettings(pool.settings).language
+            if chat.project_id is not None:
+                project = self.session.get_one(Project, (chat.pool_id, chat.project_id))
+                language = ProjectSettings(project.settings).language or language
+        return Say(language, self._zone(pool), self.now)
+
+    def say_to(self, person_id: int, pool: Pool | None) -> Say:
+        """Return the language of a person."""
+        person = self.session.get_one(Person, person_id)
+        language = person.language or (PoolSettings(pool.settings).language if pool else self.language)
+        return Say(language, self._zone(pool), self.now)
+
+    def _zone(self, pool: Pool | None) -> ZoneInfo:
+        return PoolSettings(pool.settings).timezone if pool is not None else UTC_ZONE
+
+    def post(
+        self, chat: Chat, message: Message, priority: Priority, *, pool_id: int = 0, not_before: datetime | None = None
+    ) -> Outbox | None:
+        """Put a message into the outbox; one with a subject becomes its live card in the chat."""
+        self._count += 1
+        row = outbox.post(
+            self.session, chat, message, priority, f"{self.key}:{self._count}", self.now, not_before=not_before
+        )
+        if row is not None and message.subject and pool_id and not message.edits:
+            cards.place(self.session, pool_id, chat, row, message)
+            self._fresh.add(row.id or 0)
+        return row
+
+    def to_channels(self, pool_id: int, project_id: int | None, write: Callable[[Say], Message | None]) -> None:
+        """Write to the channels of a project, or of all projects of the pool, but not where it was said already."""
+        for chat in channels_of(self.session, pool_id, project_id):
+            if chat is not self.here:
+                self.to_channel(chat, write)
+
+    def to_other_channels(self, pool_id: int, project_id: int, write: Callable[[Say], Message | None]) -> None:
+        """Write to the channels of all other projects."""
+        for chat in channels_of(self.session, pool_id):
+            if chat.project_id != project_id and chat is not self.here:
+                self.to_channel(chat, write)
+
+    def to_channel(self, chat: Chat, write: Callable[[Say], Message | None]) -> None:
+        """Write a notice to one channel, when it wants to hear of it."""
+        message = write(self.say_in(chat))
+        if message is not None:
+            notice = replace(message, merges=not message.choices and not message.subject)
+            self.post(chat, notice, Priority.NOTICE, pool_id=chat.pool_id or 0, not_before=self._channel_time(chat))
+
+    def to_member(self, member: Member, write: Callable[[Say], Message | None]) -> None:
+        """Write a notice to a member's private chat, if there is one."""
+        chat = private_chat(self.session, member.person_id) if member.person_id is not None else None
+        if chat is None or member.person_id is None:
+            return
+        pool = self.session.get_one(Pool, member.pool_id)
+        message = write(self.say_to(member.person_id, pool))
+        if message is not None:
+            notice = replace(message, merges=not message.choices and not message.subject)
+            not_before = self._time(MemberSettings(member.settings), self._zone(pool))
+            self.post(chat, notice, Priority.NOTICE, pool_id=member.pool_id, not_before=not_before)
+
+    def _channel_time(self, chat: Chat) -> datetime | None:
+        project = self.session.get_one(Project, (chat.pool_id, chat.project_id))
+        pool = self.session.get_one(Pool, chat.pool_id)
+        return self._time(ProjectSettings(project.settings), self._zone(pool))
+
+    def _time(self, settings: ProjectSettings | MemberSettings, zone: ZoneInfo) -> datetime | None:
+        """Return when a notice may come: at once, after the quiet hours, or with the daily digest."""
+        if settings.digest == "on":
+            return DIGEST.next_after(self.now, zone).instant
+        quiet = settings.quiet
+        return quiet.quiet_until(self.now, zone) if quiet is not None else None
+
+    def mark(self, pool_id: int, subject: str) -> None:
+        """Remember that the cards of a subject have to follow."""
+        self._marked[pool_id, subject] = None
+
+    def draw(self) -> None:
+        """Let all marked cards follow; called once, when everything else of the transaction is done."""
+
+        def say_for(chat_id: int) -> Say:
+            return self.say_in(self.session.get_one(Chat, chat_id))
+
+        for pool_id, subject in self._marked:
+            cards.mark(self.session, pool_id, subject, say_for, self.now, but=self._fresh)

@@ -1,0 +1,192 @@
+"""The outbox: messages wait here until a sender binds them to a delivery, sends it and says how it went.
+
+A delivery is final: retries send the same text under the same key. Its number and the position of a choice in it are
+what a button carries.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, func, or_, select
+
+from core.chat.message import Failure, Message, Priority, merged
+from core.store import add_now
+from core.tables_chat import Card, Chat, Delivery, Outbox
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+MERGED_MAX = 10
+MERGED_CHARACTERS_MAX = 3000
+LEASE = timedelta(seconds=60)
+ATTEMPTS_MAX = 8
+
+
+def post(  # noqa: PLR0913 a message is just these
+    session: Session,
+    chat: Chat,
+    message: Message,
+    priority: Priority,
+    key: str,
+    now: datetime,
+    *,
+    not_before: datetime | None = None,
+) -> Outbox | None:
+    """Put a message into the outbox once; None if its key was there already."""
+    if session.exec(select(Outbox.id).where(Outbox.key == key)).first() is not None:
+        return None
+    row = Outbox(key=key, platform=chat.platform, chat_id=chat.id, priority=priority, payload=message.to_json())
+    row.created_at, row.not_before = now, not_before
+    return add_now(session, row)
+
+
+def bind_next(
+    session: Session, platform: str, now: datetime, *, busy_chats: Collection[int] = (), card_seconds: int = 3
+) -> Delivery | None:
+    """Return what is to be sent next: a delivery that waits for another try, or one bound from the outbox now.
+
+    `busy_chats` are left out, because their platform's limits say so. Cards are drawn at most every `card_seconds`.
+    """
+    retry = select(Delivery).where(
+        Delivery.platform == platform,
+        Delivery.state == "ready",
+        or_(col(Delivery.retry_at).is_(None), col(Delivery.retry_at) <= now),
+        col(Delivery.chat_id).not_in(busy_chats),
+    )
+    waiting = session.exec(retry.order_by(col(Delivery.priority), col(Delivery.id)).limit(1)).first()
+    row = _next_row(session, platform, now, busy_chats)
+    if waiting is not None and (row is None or waiting.priority <= row.priority):
+        return _leased(waiting, now)
+    if row is not None and row.priority < Priority.NOTICE:
+        return _bind(session, [row], now)
+    edit = _draw_card(session, platform, now, busy_chats, card_seconds)
+    if edit is not None:
+        return edit
+    return None if row is None else _bind(session, _mergeable(session, row, now), now)
+
+
+def _next_row(session: Session, platform: str, now: datetime, busy_chats: Collection[int]) -> Outbox | None:
+    query = (
+        select(Outbox)
+        .join(Chat, col(Chat.id) == col(Outbox.chat_id))
+        .where(Outbox.platform == platform, col(Outbox.delivery_id).is_(None), col(Chat.off_at).is_(None))
+        .where(or_(col(Outbox.not_before).is_(None), col(Outbox.not_before) <= now))
+        .where(col(Outbox.chat_id).not_in(busy_chats))
+    )
+    return session.exec(query.order_by(col(Outbox.priority), col(Outbox.id)).limit(1)).first()
+
+
+def _mergeable(session: Session, row: Outbox, now: datetime) -> list[Outbox]:
+    """Return the notices that go out as one message with this one: same chat, no choices, in order."""
+    if not row.payload.get("merges"):
+        return [row]
+    query = select(Outbox).where(
+        Outbox.chat_id == row.chat_id,
+        Outbox.priority == row.priority,
+        col(Outbox.delivery_id).is_(None),
+        col(Outbox.id) >= row.id,
+        or_(col(Outbox.not_before).is_(None), col(Outbox.not_before) <= now),
+    )
+    rows: list[Outbox] = []
+    length = 0
+    for one in session.exec(query.order_by(col(Outbox.id)).limit(MERGED_MAX)):
+        length += len(str(Message.from_json(one.payload).text))
+        if not one.payload.get("merges") or (rows and length > MERGED_CHARACTERS_MAX):
+            break
+        rows.append(one)
+    return rows
+
+
+def _bind(session: Session, rows: list[Outbox], now: datetime) -> Delivery:
+    first = rows[0]
+    message = merged([Message.from_json(row.payload) for row in rows])
+    delivery = Delivery(key=first.key, platform=first.platform, chat_id=first.chat_id, priority=first.priority)
+    delivery.payload, delivery.created_at = message.to_json(), now
+    if message.edits:
+        original = session.get_one(Delivery, message.edits)
+        delivery.edits, delivery.ref = original.edits or original.id, original.ref
+    add_now(session, _leased(delivery, now))
+    for row in rows:
+        row.delivery_id = delivery.id
+    return delivery
+
+
+def _leased(delivery: Delivery, now: datetime) -> Delivery:
+    """Count an attempt. Should its sender never say how it went, the delivery comes up again after a while."""
+    delivery.attempts, delivery.retry_at = delivery.attempts + 1, now + LEASE
+    return delivery
+
+
+def recover(session: Session, platform: str) -> None:
+    """After a restart, take up at once what a sender of this platform left without saying how it went."""
+    query = select(Delivery).where(Delivery.platform == platform, Delivery.state == "ready")
+    for delivery in session.exec(query):
+        delivery.retry_at = None
+
+
+def _draw_card(
+    session: Session, platform: str, now: datetime, busy_chats: Collection[int], card_seconds: int
+) -> Delivery | None:
+    """Bind an edit for a card that no longer shows the newest state."""
+    query = (
+        select(Card, Delivery)
+        .join(Outbox, col(Outbox.id) == col(Card.outbox_id))
+        .join(Delivery, col(Delivery.id) == col(Outbox.delivery_id))
+        .join(Chat, col(Chat.id) == col(Card.chat_id))
+        .where(Delivery.platform == platform, Delivery.state == "sent", col(Chat.off_at).is_(None))
+        .where(col(Card.marked_at).is_not(None), col(Card.chat_id).not_in(busy_chats))
+        .where(or_(col(Card.drawn_at).is_(None), col(Card.drawn_at) <= now - timedelta(seconds=card_seconds)))
+    )
+    for card, original in session.exec(query.order_by(col(Card.marked_at), col(Card.id))):
+        card.marked_at, card.drawn_at = None, now
+        if card.wanted == card.shown:
+            continue
+        card.shown = card.wanted
+        edit = Delivery(platform=platform, chat_id=card.chat_id, priority=Priority.EDIT, payload=card.wanted)
+        edit.key = f"card:{card.id}:{next_edit(session)}"
+        edit.edits, edit.ref, edit.created_at = original.id, original.ref, now
+        return add_now(session, _leased(edit, now))
+    return None
+
+
+def next_edit(session: Session) -> int:
+    """Return a number that no delivery has had yet."""
+    return (session.exec(select(func.max(Delivery.id))).one() or 0) + 1
+
+
+def sent(session: Session, delivery_id: int, ref: str, now: datetime) -> None:
+    """Record that a delivery arrived, and as which message."""
+    delivery = session.get_one(Delivery, delivery_id)
+    delivery.state, delivery.ref, delivery.sent_at, delivery.retry_at = "sent", delivery.ref or ref, now, None
+
+
+def failed(session: Session, delivery_id: int, failure: Failure, now: datetime) -> None:
+    """Record that a delivery did not arrive: try again later, switch the chat off, or park it."""
+    delivery = session.get_one(Delivery, delivery_id)
+    delivery.fault = failure.reason
+    if delivery.priority == Priority.TOAST:
+        delivery.state = "dropped"
+    elif failure.gone:
+        delivery.state = "parked"
+        session.get_one(Chat, delivery.chat_id).off_at = now
+    elif failure.retry_seconds is not None and delivery.attempts < (2 if failure.ambiguous else ATTEMPTS_MAX):
+        delivery.retry_at = now + timedelta(seconds=failure.retry_seconds)
+    else:
+        delivery.state = "parked"
+
+
+def count_waiting(session: Session) -> int:
+    """Return how many messages wait to be sent."""
+    rows = session.exec(select(func.count()).select_from(Outbox).where(col(Outbox.delivery_id).is_(None))).one()
+    return rows + session.exec(select(func.count()).select_from(Delivery).where(Delivery.state == "ready")).one()
+
+
+def message_shown(session: Session, chat_id: int, ref: str) -> Delivery | None:
+    """Return the newest delivery that a message in a chat shows."""
+    query = select(Delivery).where(Delivery.chat_id == chat_id, Delivery.ref == ref)
+    return session.exec(query.order_by(col(Delivery.id).desc()).limit(1)).first()

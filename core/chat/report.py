@@ -1,0 +1,203 @@
+"""The report of a round: one message per channel, its own tasks and goods first; and in private what concerns oneself."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+
+from core.chat import views
+from core.chat.message import Choice, Message
+from core.chat.text import Text, joined
+from core.identity import channels_of
+from core.ledger import balance
+from core.rounds.hold import RoundHeld
+from core.rounds.inputs import GoodResult, Inputs, Outcome, ProductResult, TaskResult
+from core.tables import Good, Member, Pool, Product, Project, Round, Task
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+    from core.chat.desk import Desk
+    from core.chat.say import Say
+
+LINES_MAX = 12
+DOUBLE_WEIGHT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a report, whose it is, and the choices it offers them."""
+
+    text: Text
+    project_ids: frozenset[int] = frozenset()
+    choices: tuple[Choice, ...] = ()
+
+
+def send(desk: Desk, event: RoundHeld) -> None:
+    """Write the report to every channel, and to every member in private what changed for them."""
+    pool_id = event.pool.id or 0
+    for chat in channels_of(desk.session, pool_id):
+        project_id = chat.project_id or 0
+
+        def write(say: Say, project_id: int = project_id) -> Message | None:
+            return message(desk.session, say, event, project_id)
+
+        desk.to_channel(chat, write)
+    for member_id, outcome in by_member(event.outcome).items():
+        member = desk.session.get_one(Member, (pool_id, member_id))
+
+        def write_private(say: Say, outcome: MemberOutcome = outcome, member: Member = member) -> Message:
+            return _private(desk.session, say, event, member, outcome)
+
+        desk.to_member(member, write_private)
+
+
+def message(session: Session, say: Say, event: RoundHeld, project_id: int) -> Message | None:
+    """Return the report for a project's channel: at most twelve lines, the rest behind a button."""
+    lines = all_lines(session, say, event.pool, event.inputs, event.outcome)
+    own = [line for line in lines if project_id in line.project_ids]
+    others = [line for line in lines if project_id not in line.project_ids]
+    shown = [*own, *others][: LINES_MAX - 2]
+    if not shown:
+        return None
+    head = say("**Round {number}** · {when}", number=event.round.number, when=say.when(event.round.due_at or say.now))
+    tail = _shared(say, event.outcome)
+    choices = [choice for line in own if line in shown for choice in line.choices]
+    if len(shown) < len(lines):
+        more = say("All results")
+        choices.append(Choice(str(more), f"rounds {event.round.number}", event.pool.id or 0))
+    return Message(joined([head, *(line.text for line in shown), tail]), tuple(choices))
+
+
+def all_lines(session: Session, say: Say, pool: Pool, inputs: Inputs, outcome: Outcome) -> list[Line]:
+    """Return the lines of a round, tasks first."""
+    lines = [_task_line(session, say, pool, result) for result in outcome.tasks]
+    products: dict[int, list[ProductResult]] = defaultdict(list)
+    of_good = {row.id: row.good_id for row in inputs.products}
+    for product in outcome.products:
+        products[of_good[product.product_id]].append(product)
+    for good in outcome.goods:
+        if good.wanted or good.made or good.given or good.left or good.pledged:
+            lines.append(_good_line(session, say, pool, good, products[good.good_id]))
+    return lines
+
+
+def _task_line(session: Session, say: Say, pool: Pool, result: TaskResult) -> Line:
+    task = session.get_one(Task, (pool.id, result.task_id))
+    title = views.task_title(say, task)
+    if result.winners:
+        names = say.names([views.name_of(session, pool.id or 0, winner) for winner in result.winners])
+        text = say("{task}: {names} at {weight}", task=title, names=names, weight=say.weight(result.cleared))
+        return Line(text, frozenset({task.project_id}))
+    text = say("{task}: open at {weight}", task=title, weight=say.weight(result.weight))
+    if result.old_weight < DOUBLE_WEIGHT <= result.weight:
+        text = text + say(", an hour counts double by now")
+    claim = Choice(str(say("Claim #{number}", number=task.number)), f"claim {task.number}", pool.id or 0)
+    return Line(text, frozenset({task.project_id}), (claim,))
+
+
+def _good_line(session: Session, say: Say, pool: Pool, result: GoodResult, products: list[ProductResult]) -> Line:
+    good = session.get_one(Good, (pool.id, result.good_id))
+    makers = {product.product_id: session.get_one(Product, (pool.id, product.product_id)) for product in products}
+    offered = [product for product in products if product.offered]
+    parts = [say("{given} of {wanted} given", given=result.given, wanted=result.wanted)]
+    if len(offered) == 1:
+        parts.append(say("cost {cost}", cost=say.hours(offered[0].cost)))
+    parts += [
+        say("{project} {cost}", project=_project_name(session, makers[one.product_id]), cost=say.hours(one.cost))
+        for one in offered
+        if len(offered) > 1
+    ]
+    if result.shortfall:
+        parts.append(say("{count} short", count=result.shortfall))
+    elif result.left:
+        parts.append(say("{count} left over", count=result.left))
+        if result.average > 0:
+            parts.append(say("{hours} not recognised", hours=say.hours(result.left * result.average)))
+    text = say("**{good}**: ", good=good.name) + joined(parts, ", ")
+    project_ids = frozenset(maker.project_id for maker in makers.values())
+    return Line(text, project_ids, _pledges(say, good, result, list(makers.values())))
+
+
+def _project_name(session: Session, product: Product) -> str:
+    return session.get_one(Project, (product.pool_id, product.project_id)).name
+
+
+def _pledges(say: Say, good: Good, result: GoodResult, makers: list[Product]) -> tuple[Choice, ...]:
+    if not result.shortfall or len(makers) != 1:
+        return ()
+    label = say("Pledge {count} {good}", count=result.shortfall, good=good.name)
+    command = f'pledge "{good.name}" {result.shortfall}'
+    return (Choice(str(label), command, good.pool_id, makers[0].project_id),)
+
+
+def _shared(say: Say, outcome: Outcome) -> Text:
+    if not outcome.shares:
+        return Text()
+    total, each = sum(row.amount for row in outcome.shares), outcome.shares[0].amount
+    if total > 0:
+        return say("Left over, shared by {count}: {each} each.", count=len(outcome.shares), each=say.hours(each))
+    return say("Common work, carried by {count}: {each} each.", count=len(outcome.shares), each=say.hours(-each))
+
+
+@dataclass(slots=True)
+class MemberOutcome:
+    """What a round changed for one member; amounts in thousandths."""
+
+    units: dict[int, int]
+    cost: int = 0
+    recognised: int = 0
+    shared: int = 0
+    lost: list[int] | None = None
+
+
+def by_member(outcome: Outcome) -> dict[int, MemberOutcome]:
+    """Return what a round changed, by member."""
+    found: dict[int, MemberOutcome] = defaultdict(lambda: MemberOutcome({}))
+    for want in outcome.wants:
+        if want.got:
+            found[want.member_id].units[want.good_id] = want.got
+        elif want.bid >= 0 or want.too_dear:
+            one = found[want.member_id]
+            one.lost = [*(one.lost or []), want.good_id]
+    for given in outcome.given:
+        found[given.member_id].cost += given.units * given.cost
+    for credit in outcome.credits:
+        if credit.credited:
+            found[credit.member_id].recognised += credit.credited
+    for share in outcome.shares:
+        found[share.member_id].shared += share.amount
+    return dict(sorted(found.items()))
+
+
+def _private(session: Session, say: Say, event: RoundHeld, member: Member, outcome: MemberOutcome) -> Message:
+    pool_id = event.pool.id or 0
+    lines = [say("**Round {number}** in {pool}", number=event.round.number, pool=event.pool.name)]
+    if outcome.units:
+        goods = {good_id: session.get_one(Good, (pool_id, good_id)) for good_id in outcome.units}
+        got = ", ".join(_named(say, goods[good_id], count) for good_id, count in outcome.units.items())
+        lines.append(say("You get {units} for {cost}.", units=got, cost=say.hours(outcome.cost)))
+    lost = [session.get_one(Good, (pool_id, good_id)) for good_id in outcome.lost or []]
+    if lost:
+        lines.append(say("Not this time: {goods}.", goods=", ".join(good.name for good in lost)))
+    if outcome.recognised:
+        lines.append(say("Recognised: {hours}.", hours=say.hours(outcome.recognised)))
+    if outcome.shared:
+        sign = "+" if outcome.shared > 0 else ""
+        lines.append(say("Your share of the commons: {sign}{hours}.", sign=sign, hours=say.hours(outcome.shared)))
+    member_balance = balance(session, pool_id, member.id)
+    lines.append(say("Balance: {hours}. Why? `/why`", hours=say.hours(member_balance)))
+    choices = [Choice(str(say("Why no {good}", good=good.name)), f'why "{good.name}"', pool_id) for good in lost]
+    return Message(joined(lines), tuple(choices))
+
+
+def _named(say: Say, good: Good, count: int) -> str:
+    amount = views.amount(say, good, count)
+    return f"{amount} ({good.name})" if good.unit else amount
+
+
+def closing(say: Say, row: Round) -> Text:
+    """Return what lets anybody check the lottery of a round that was held."""
+    return say("Lottery: secret {secret}, its hash {hash}", secret=row.secret, hash=row.commitment)

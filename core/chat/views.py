@@ -1,0 +1,231 @@
+"""How things look in chat: a task, a good, a want, a member's standing; the same lines everywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlmodel import Session, col, func, select
+
+from core import stock
+from core.chat.message import Choice
+from core.chat.text import Text, joined
+from core.reports import backers_needed, count_backers
+from core.tables import Batch, Claim, Contribution, Good, Member, Product, Project, Task, Want
+from core.tasks import bids_on, claims_of
+from core.units import effort, round_half_up, show_weight
+
+if TYPE_CHECKING:
+    from core.chat.say import Say
+
+
+def good_of(session: Session, product: Product) -> Good:
+    """Return the good that a product is a version of."""
+    return session.get_one(Good, (product.pool_id, product.good_id))
+
+
+def name_of(session: Session, pool_id: int, member_id: int) -> str:
+    """Return a member's name."""
+    return session.get_one(Member, (pool_id, member_id)).name
+
+
+def amount(say: Say, good: Good, count: int) -> str:
+    """Show units of a good."""
+    return say.amount(count, good.name, good.unit, good.units)
+
+
+def task_title(say: Say, task: Task) -> Text:
+    """Show what a task is: `#12 Dishes`."""
+    return say("**#{number} {title}**", number=task.number, title=task.title)
+
+
+def task_line(session: Session, say: Say, task: Task) -> Text:
+    """Show a task on one line: what, how long, at which weight, since when whose."""
+    parts = [task_title(say, task), Text.of(say.hours(task.hours)), Text.of(say.weight(shown_weight(session, task)))]
+    if task.due_at is not None:
+        parts.append(say("due {when}", when=say.when(task.due_at)))
+    if task.product_id is not None:
+        parts.append(say("for {good}", good=good_of(session, session.get_one(Product, (task.pool_id, task.product_id))).name))
+    return joined([*parts, task_state(session, say, task)], " · ")
+
+
+def shown_weight(session: Session, task: Task) -> int:
+    """Return the weight that counts now: what it was taken at, or the posted one while a slot is free."""
+    claims = claims_of(session, task)
+    return claims[-1].weight if claims and len(claims) >= task.slots else task.weight
+
+
+def task_state(session: Session, say: Say, task: Task) -> Text:
+    """Show where a task stands in its life."""
+    if task.cancelled_at is not None:
+        return say("cancelled")
+    claims = claims_of(session, task)
+    states = [claim_state(session, say, one) for one in claims]
+    free = task.slots - len(claims)
+    if free > 0 and task.closed_at is None:
+        states.append(_open_state(session, say, task, free))
+    return joined(states, " · ")
+
+
+def _open_state(session: Session, say: Say, task: Task, free: int) -> Text:
+    slots = say(" {free} of {slots}", free=free, slots=task.slots) if task.slots > 1 else Text()
+    if task.opened_at is not None:
+        return say("open") + slots
+    count = len(bids_on(session, task))
+    return say("takes bids") + slots + (say.count(" ({count} bid)", " ({count} bids)", count) if count else Text())
+
+
+def claim_state(session: Session, say: Say, claim: Claim) -> Text:
+    """Show one slot of a task."""
+    name = name_of(session, claim.pool_id, claim.member_id)
+    if claim.hours is None:
+        return say("{name} has it", name=name)
+    hours = say.hours(effort(claim.hours, claim.weight))
+    if claim.confirmed_at is not None:
+        return say("{name}: {hours} confirmed", name=name, hours=hours)
+    if claim.disputed_at is not None:
+        return say("{name}: {hours} disputed", name=name, hours=hours)
+    if claim.weight == 100:  # noqa: PLR2004 an ordinary hour needs no sum
+        return say("{name}: {hours} to be confirmed", name=name, hours=hours)
+    work, weight = say.hours(claim.hours), say.weight(claim.weight)
+    return say("{name}: {work} {weight} = {hours} to be confirmed", name=name, work=work, weight=weight, hours=hours)
+
+
+def task_details(session: Session, say: Say, task: Task) -> Text:
+    """Show all there is to say about a task; also its live card."""
+    project = session.get_one(Project, (task.pool_id, task.project_id))
+    lines = [task_line(session, say, task)]
+    facts = [Text.of(project.name), Text.of(task.place)]
+    if task.every:
+        facts.append(say("every {period}", period=task.every))
+    lines.append(joined(facts, " · "))
+    claims = claims_of(session, task)
+    lines += [Text.of(f"“{one.note}”") for one in claims if one.note]
+    lines += [say("Disputed: {why}", why=one.dispute) for one in claims if one.disputed_at is not None and one.dispute]
+    if task.product_id is None and any(one.confirmed_at for one in claims):
+        lines.append(_backing(session, say, task))
+    return joined(lines)
+
+
+def _backing(session: Session, say: Say, task: Task) -> Text:
+    missing = backers_needed(session, task) - count_backers(session, task)
+    if missing <= 0:
+        return say("Counts at the next round.")
+    return say("Counts once another project backs it: `/back {number}`", number=task.number)
+
+
+def task_choices(session: Session, say: Say, task: Task) -> tuple[Choice, ...]:
+    """Return the buttons that fit where a task stands."""
+    if task.cancelled_at is not None:
+        return ()
+    claims = claims_of(session, task)
+    number = task.number
+    found: list[tuple[Text, str]] = []
+    if task.slots > len(claims) and task.closed_at is None:
+        if task.opened_at is None:
+            found.append((say("I'd do #{number}", number=number), f"bid {number} {show_weight(task.weight)}"))
+        else:
+            found.append((say("Claim #{number}", number=number), f"claim {number}"))
+    if any(one.reported_at is None for one in claims):
+        found.append((say("Done #{number}", number=number), f"done {number}"))
+        found.append((say("Drop #{number}", number=number), f"drop {number}"))
+    waiting = [one for one in claims if one.reported_at is not None and one.confirmed_at is None]
+    if any(one.disputed_at is None for one in waiting):
+        found.append((say("Confirm #{number}", number=number), f"confirm {number}"))
+        found.append((say("Dispute #{number}", number=number), f"dispute {number}"))
+    if any(one.disputed_at is not None for one in waiting):
+        found.append((say("Accept #{number}", number=number), f"accept {number}"))
+        found.append((say("Reject #{number}", number=number), f"reject {number}"))
+    if _wants_backers(session, task, claims):
+        found.append((say("Back #{number}", number=number), f"back {number}"))
+    return tuple(Choice(str(label), command, task.pool_id) for label, command in found)
+
+
+def _wants_backers(session: Session, task: Task, claims: list[Claim]) -> bool:
+    is_common = task.product_id is None and any(one.confirmed_at is not None for one in claims)
+    return is_common and backers_needed(session, task) > count_backers(session, task)
+
+
+def good_line(session: Session, say: Say, good: Good) -> Text:
+    """Show a good on one line: left, wanted, last cost, effort per unit."""
+    if good.free:
+        return say("**{good}** · free", good=good.name)
+    found = stock.offers(session, good)
+    left = sum(offer.units for offer in found)
+    parts = [say("**{good}**", good=good.name), say("{count} left", count=amount(say, good, left))]
+    parts.append(say("{count} wanted", count=wanted_units(session, good)))
+    if good.last_cost is not None:
+        parts.append(say("last cost {cost}", cost=say.hours(good.last_cost)))
+    average = average_effort(found)
+    if average is not None:
+        parts.append(say("{effort} each", effort=say.hours(average)))
+    return joined(parts, " · ")
+
+
+def waiting_effort(session: Session, member: Member) -> int:
+    """Return what of a member's confirmed work is not recognised yet."""
+    query = select(func.coalesce(func.sum(Contribution.effort - col(Contribution.recognised)), 0))
+    where = (Contribution.pool_id == member.pool_id, Contribution.member_id == member.id)
+    return int(session.exec(query.where(*where)).one())
+
+
+def wanted_units(session: Session, good: Good) -> int:
+    """Return how many units are wanted right now."""
+    query = select(Want.units).where(Want.pool_id == good.pool_id, Want.good_id == good.id, col(Want.ended_at).is_(None))
+    return sum(session.exec(query))
+
+
+def average_effort(found: list[stock.Offer]) -> int | None:
+    """Return the effort per unit of what is on offer, or else of what was made last."""
+    units = sum(offer.units for offer in found)
+    if units:
+        return round_half_up(sum(offer.effort_left for offer in found), units)
+    known = [offer.product.last_average for offer in found if offer.product.last_average is not None]
+    return round_half_up(sum(known), len(known)) if known else None
+
+
+def good_details(session: Session, say: Say, good: Good) -> Text:
+    """Show all there is to say about a good; also its live card."""
+    lines = [good_line(session, say, good)]
+    for offer in stock.offers(session, good):
+        project = session.get_one(Project, (good.pool_id, offer.product.project_id))
+        parts = [Text.of(project.name)]
+        if not good.free:
+            parts.append(say("{count} left", count=offer.units))
+        if offer.units:
+            parts.append(say("from {cost}", cost=say.hours(offer.reserve)))
+        parts.append(Text.of(offer.product.pickup))
+        lines.append(joined(parts, " · "))
+    if not good.free:
+        unit = good.unit or good.name
+        lines.append(say("Reply with your most hours per {unit}, e.g. 1.5", unit=unit))
+    return joined(lines)
+
+
+def good_choices(say: Say, good: Good) -> tuple[Choice, ...]:
+    """Return the buttons under a good."""
+    return (Choice(str(say("Want {good}", good=good.name)), f'want "{good.name}"', good.pool_id),)
+
+
+def want_line(session: Session, say: Say, good: Good, want: Want) -> Text:
+    """Show a want: how many, at most for how much each, from whom."""
+    count = amount(say, good, want.units)
+    parts = [say("**{good}**", good=good.name) if not good.unit else Text(), Text.of(count)]
+    if want.bid is not None:
+        parts.append(say("at most {bid} each", bid=say.hours(want.bid)) if want.units > 1 else say("at most {bid}", bid=say.hours(want.bid)))
+    elif want.maximum is not None:
+        parts.append(say("at cost, at most {bid}", bid=say.hours(want.maximum)))
+    else:
+        parts.append(say("at cost"))
+    if want.product_id is not None:
+        product = session.get_one(Product, (want.pool_id, want.product_id))
+        parts.append(say("from {project}", project=session.get_one(Project, (want.pool_id, product.project_id)).name))
+    if want.every_round:
+        parts.append(say("every round"))
+    return joined(parts, ", ")
+
+
+def batch_average(batch: Batch) -> int:
+    """Return a batch's effort per unit."""
+    return round_half_up(batch.effort, batch.units)
+
+

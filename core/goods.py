@@ -1,0 +1,257 @@
+"""Goods and products: who makes what, batches made, units handed over or offered again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, func, select
+
+from core import ledger, tasks
+from core.batches import gathering, settle_needs
+from core.errors import (
+    AlreadyAProductError,
+    FreeGoodError,
+    NotAProductError,
+    NothingGatheredError,
+    NothingToCollectError,
+)
+from core.events import BatchMade, Event, GoodCreated, Reported, UnitsMissing, UnitsReturned
+from core.ledger import Entry, TransferKind
+from core.names import find, key_of
+from core.recognition import take_back
+from core.store import add, pool_of
+from core.tables import Batch, Claim, GivenUnit, Good, Member, Pledge, Product, Project, Task
+from core.tasks import Draft, check_bounds
+from core.units import BATCH_UNITS_MAX, HOURS_MAX, round_half_up
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+
+MISSING_DAYS_MAX = 7
+UNCOLLECTED_DAYS_MIN = 14
+
+
+@dataclass(frozen=True, slots=True)
+class GoodDraft:
+    """A good as it was typed; `units` is the plural of `unit`, `free` what is handed over at once."""
+
+    name: str
+    unit: str = ""
+    units: str = ""
+    free: str = ""
+    rule: str = ""
+    pickup: str = ""
+
+
+def find_good(session: Session, pool_id: int, word: str) -> Good:
+    """Return the good a word names, whole or by a unique beginning."""
+    return find(session, Good, word, [col(Good.pool_id) == pool_id])
+
+
+def product_of(session: Session, good: Good, project: Project) -> Product:
+    """Return a project's version of a good, or raise NotAProductError."""
+    product = _product(session, good, project)
+    if product is None:
+        raise NotAProductError(good.name, project.name)
+    return product
+
+
+def _product(session: Session, good: Good, project: Project) -> Product | None:
+    query = select(Product).where(Product.pool_id == good.pool_id, Product.good_id == good.id)
+    return session.exec(query.where(Product.project_id == project.id)).first()
+
+
+def products_of(session: Session, project: Project) -> list[tuple[Product, Good]]:
+    """Return what a project makes."""
+    query = (
+        select(Product, Good)
+        .join(Good, (col(Good.pool_id) == Product.pool_id) & (col(Good.id) == Product.good_id))
+        .where(Product.pool_id == project.pool_id, Product.project_id == project.id)
+    )
+    return list(session.exec(query.order_by(col(Good.name_key))).all())
+
+
+def new_good(session: Session, project: Project, draft: GoodDraft, now: datetime) -> GoodCreated:
+    """Add a product of the project; the good comes into being with its first product."""
+    query = select(Good).where(Good.pool_id == project.pool_id, Good.name_key == key_of(draft.name))
+    good = session.exec(query).first()
+    if good is None:
+        good = Good(pool_id=project.pool_id, name=draft.name, name_key=key_of(draft.name), created_at=now)
+        good.unit, good.units, good.free, good.rule = draft.unit, draft.units, draft.free, draft.rule
+        add(session, good)
+    elif _product(session, good, project) is not None:
+        raise AlreadyAProductError(good.name, project.name)
+    product = Product(pool_id=project.pool_id, good_id=good.id, project_id=project.id, pickup=draft.pickup)
+    product.created_at = now
+    return GoodCreated(good, add(session, product))
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What `/made` did: the batch, what happened, and the report of the sender's own work, if there is one."""
+
+    batch: Batch
+    report: Reported | None
+    events: Sequence[Event]
+
+
+def made(  # noqa: PLR0913 a batch is just these
+    session: Session,
+    good: Good,
+    project: Project,
+    member: Member,
+    units: int,
+    hours: int | None,
+    until_at: datetime | None,
+    now: datetime,
+) -> Made:
+    """Turn what has gathered in a product into a batch; `hours` (thousandths) adds the sender's own work at ×1.00."""
+    product = product_of(session, good, project)
+    if good.free:
+        raise FreeGoodError(good.name)
+    check_bounds("units", units, 1, BATCH_UNITS_MAX)
+    gathered = gathering(session, product)
+    if not gathered and hours is None:
+        raise NothingGatheredError(good.name, units, _unconfirmed(session, product))
+    batch = Batch(pool_id=product.pool_id, product_id=product.id, member_id=member.id, units=units, left=units)
+    batch.effort, batch.made_at, batch.until_at = sum(one.effort for one in gathered), now, until_at
+    add(session, batch)
+    for contribution in gathered:
+        contribution.batch_id = batch.id
+    _count_pledges(session, product, units)
+    events: list[Event] = [BatchMade(good, product, batch)]
+    if hours is None:
+        return Made(batch, None, [*events, *settle_needs(session, batch, now)])
+    batch.needs = "work"
+    report = _report_own(session, product, batch, member, hours, now)
+    return Made(batch, report, [*events, report])
+
+
+def _report_own(  # noqa: PLR0913 see made
+    session: Session, product: Product, batch: Batch, member: Member, hours: int, now: datetime
+) -> Reported:
+    check_bounds("hours", hours, 1, HOURS_MAX)
+    good = session.get_one(Good, (product.pool_id, product.good_id))
+    project = session.get_one(Project, (product.pool_id, product.project_id))
+    estimate = None if product.last_average is None else min(HOURS_MAX, max(1, product.last_average * batch.units))
+    draft = Draft(f"{batch.units} {good.name}", estimate or hours, product=product, origin="made")
+    task = tasks.post(session, project, member, draft, now).task
+    tasks.take_slot(session, task, member, task.weight, "claimed", now)
+    report = tasks.report(session, task, member, hours, "", now)
+    if estimate is None:  # nothing to compare a first batch with: a person has to look at it
+        report.claim.stage, report.claim.deadline_at = "", None
+    batch.task_id = task.id
+    return report
+
+
+def _unconfirmed(session: Session, product: Product) -> tuple[int, ...]:
+    query = (
+        select(Task.number)
+        .join(Claim, (col(Claim.pool_id) == Task.pool_id) & (col(Claim.task_id) == Task.id))
+        .where(Task.pool_id == product.pool_id, Task.product_id == product.id, col(Claim.reported_at).is_not(None))
+        .where(col(Claim.confirmed_at).is_(None), col(Claim.ended_at).is_(None))
+    )
+    return tuple(session.exec(query.order_by(col(Task.number))).all())
+
+
+def _count_pledges(session: Session, product: Product, units: int) -> None:
+    query = select(Pledge).where(Pledge.pool_id == product.pool_id, Pledge.product_id == product.id)
+    for pledge in session.exec(query.where(col(Pledge.ended_at).is_(None)).order_by(col(Pledge.by_at))):
+        counted = min(units, pledge.units - pledge.made)
+        pledge.made += counted
+        units -= counted
+
+
+def did(  # noqa: PLR0913 a report is just these
+    session: Session, project: Project, member: Member, title: str, hours: int, product: Product | None, now: datetime
+) -> Reported:
+    """Report work that nobody had asked for; it is confirmed like a task's, and no time alone confirms it."""
+    draft = Draft(title, hours, product=product, origin="did")
+    task = tasks.post(session, project, member, draft, now).task
+    tasks.take_slot(session, task, member, task.weight, "claimed", now)
+    return tasks.report(session, task, member, hours, "", now)
+
+
+def to_collect(session: Session, member: Member, good: Good | None = None) -> list[GivenUnit]:
+    """Return the units a member was given and has not collected, of one good or of all."""
+    query = select(GivenUnit).where(
+        GivenUnit.pool_id == member.pool_id,
+        GivenUnit.member_id == member.id,
+        col(GivenUnit.collected_at).is_(None),
+        col(GivenUnit.returned_at).is_(None),
+    )
+    if good is not None:
+        products = select(Product.id).where(Product.pool_id == good.pool_id, Product.good_id == good.id)
+        query = query.where(col(GivenUnit.product_id).in_(products))
+    return list(session.exec(query.order_by(col(GivenUnit.id))).all())
+
+
+def collected(session: Session, member: Member, good: Good, now: datetime) -> int:
+    """Record that a member has got all units of a good; return how many."""
+    units = to_collect(session, member, good)
+    if not units:
+        raise NothingToCollectError(good.name)
+    for unit in units:
+        unit.collected_at, unit.missing_at = now, None
+    return len(units)
+
+
+def missing(session: Session, member: Member, good: Good, now: datetime) -> UnitsMissing:
+    """Record that units did not reach a member; the makers have to confirm it with `/return`."""
+    units = [unit for unit in to_collect(session, member, good) if (now - unit.at).days < MISSING_DAYS_MAX]
+    if not units:
+        raise NothingToCollectError(good.name)
+    for unit in units:
+        unit.missing_at = now
+    return UnitsMissing(good, session.get_one(Product, (good.pool_id, units[0].product_id)), member, len(units))
+
+
+def give_back(session: Session, product: Product, member: Member, now: datetime) -> UnitsReturned:
+    """Reverse units that were not got, or not collected for 14 days: cost and recognition go back, they are offered."""
+    good = session.get_one(Good, (product.pool_id, product.good_id))
+    units = [
+        unit
+        for unit in to_collect(session, member, good)
+        if unit.product_id == product.id
+        and (unit.missing_at is not None or (now - unit.at).days >= UNCOLLECTED_DAYS_MIN)
+    ]
+    if not units:
+        raise NothingToCollectError(good.name, member.name)
+    pool = pool_of(session, product)
+    for unit in units:
+        unit.returned_at = now
+        batch = session.get_one(Batch, (unit.pool_id, unit.batch_id))
+        batch.given -= 1
+        batch.left += int(batch.expired_at is None)
+        entry = Entry(f"return:{unit.id}", TransferKind.RETURN, ledger.COMMONS, member.id, unit.cost, good.name)
+        ledger.transfer(session, pool, entry, now)
+        take_back(session, pool, batch, f"return:{unit.id}", now)
+    return UnitsReturned(good, member, len(units), sum(unit.cost for unit in units))
+
+
+def handover(session: Session, project: Project) -> list[tuple[Member, Good, int]]:
+    """Return who gets what of a project's products and has not collected it: (member, good, units)."""
+    query = (
+        select(GivenUnit.member_id, Product.good_id, func.count())
+        .join(Product, (col(Product.pool_id) == GivenUnit.pool_id) & (col(Product.id) == GivenUnit.product_id))
+        .where(GivenUnit.pool_id == project.pool_id, Product.project_id == project.id)
+        .where(col(GivenUnit.collected_at).is_(None), col(GivenUnit.returned_at).is_(None))
+        .group_by(col(GivenUnit.member_id), col(Product.good_id))
+    )
+    rows = [
+        (session.get_one(Member, (project.pool_id, one)), session.get_one(Good, (project.pool_id, other)), count)
+        for one, other, count in session.exec(query)
+    ]
+    return sorted(rows, key=lambda row: (row[1].name_key, row[0].name_key))
+
+
+def average_of(batch: Batch) -> int:
+    """Return a batch's effort per unit, in thousandths, half up."""
+    return round_half_up(batch.effort, batch.units)
+
+

@@ -1,0 +1,87 @@
+"""Who somebody is and where they write: accounts, people and chats, before any pool is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, select
+
+from core.store import add_now
+from core.tables import Member
+from core.tables_chat import Account, Chat, Person
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who a platform says wrote something; the id counts, handle and name are for show."""
+
+    platform: str
+    user_id: str
+    name: str
+    handle: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a platform says it was written."""
+
+    platform: str
+    address: str
+    topic: str = ""
+    title: str = ""
+    private: bool = False
+
+
+def account_of(session: Session, sender: Sender) -> Account:
+    """Return the sender's account; a new one comes with a person of its own."""
+    query = select(Account).where(Account.platform == sender.platform, Account.user_id == sender.user_id)
+    account = session.exec(query).first()
+    if account is None:
+        person = add_now(session, Person())
+        account = Account(platform=sender.platform, user_id=sender.user_id, person_id=person.id)
+        account.name, account.handle = sender.name, sender.handle
+        return add_now(session, account)
+    if (account.name, account.handle) != (sender.name, sender.handle):
+        account.name, account.handle = sender.name, sender.handle
+    return account
+
+
+def chat_of(session: Session, place: Place, account: Account | None = None) -> Chat:
+    """Return the chat of a place; `account` is whose private chat it is."""
+    query = select(Chat).where(
+        Chat.platform == place.platform, Chat.address == place.address, Chat.topic == place.topic
+    )
+    chat = session.exec(query).first()
+    if chat is None:
+        chat = Chat(platform=place.platform, address=place.address, topic=place.topic, title=place.title)
+        chat.account_id = account.id if place.private and account else None
+        return add_now(session, chat)
+    if place.title and chat.title != place.title:
+        chat.title = place.title
+    return chat
+
+
+def private_chat(session: Session, person_id: int, platform: str = "") -> Chat | None:
+    """Return a private chat in which a person can be reached, on `platform` if there is one."""
+    query = select(Chat).join(Account, col(Account.id) == col(Chat.account_id))
+    chats = session.exec(query.where(Account.person_id == person_id, col(Chat.off_at).is_(None)).order_by(col(Chat.id)))
+    found = chats.all()
+    return next((chat for chat in found if chat.platform == platform), found[0] if found else None)
+
+
+def channels_of(session: Session, pool_id: int, project_id: int | None = None) -> list[Chat]:
+    """Return the channels of a project, or of all projects of a pool."""
+    query = select(Chat).where(Chat.pool_id == pool_id, col(Chat.project_id).is_not(None))
+    if project_id is not None:
+        query = query.where(Chat.project_id == project_id)
+    return list(session.exec(query.order_by(col(Chat.id))).all())
+
+
+def memberships_of_person(session: Session, person_id: int) -> list[Member]:
+    """Return the person as a member of every pool they are in."""
+    query = select(Member).where(Member.person_id == person_id, col(Member.left_at).is_(None))
+    return list(session.exec(query.order_by(col(Member.pool_id))).all())

@@ -1,0 +1,174 @@
+"""Double entry, append-only: who owes how much effort to whom, as a sum of transfers that never change.
+
+Amounts are thousandths of a weighted hour. The commons, the pool's own account, is written as None. Modelled on
+TigerBeetle's transfers: immutable, a client-chosen key that makes a repeat harmless, balances only ever summed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func
+from sqlmodel import col, select
+
+from core.settings import PoolSettings
+from core.store import add, pool_of
+from core.tables import Member, Pool, Transfer, Want
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+COMMONS: None = None
+
+
+class TransferKind(StrEnum):
+    """What moves effort."""
+
+    EFFORT = "effort"
+    COST = "cost"
+    SETTLE = "settle"
+    RETURN = "return"
+    MERGE = "merge"
+    LEAVE = "leave"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A transfer to be made: `amount` from one account to another, negative the other way round, 0 not at all."""
+
+    key: str
+    kind: TransferKind
+    from_id: int | None
+    to_id: int | None
+    amount: int
+    subject: str
+    round_number: int | None = None
+
+
+class KeyReusedError(Exception):
+    """The same key for a different transfer: a fault of the program, never of a person."""
+
+
+def transfer(session: Session, pool: Pool, entry: Entry, at: datetime) -> bool:
+    """Make a transfer once; return whether it is new. The same key for another transfer raises KeyReusedError."""
+    if entry.amount == 0:
+        return False
+    from_id, to_id = (entry.from_id, entry.to_id) if entry.amount > 0 else (entry.to_id, entry.from_id)
+    known = session.exec(select(Transfer).where(Transfer.pool_id == pool.id, Transfer.key == entry.key)).first()
+    if known is None:
+        row = Transfer(
+            pool_id=pool.id,
+            key=entry.key,
+            kind=entry.kind,
+            from_id=from_id,
+            to_id=to_id,
+            amount=abs(entry.amount),
+            subject=entry.subject,
+            round_number=entry.round_number,
+            at=at,
+        )
+        add(session, row)
+        return True
+    if (known.kind, known.from_id, known.to_id, known.amount) != (entry.kind, from_id, to_id, abs(entry.amount)):
+        raise KeyReusedError(entry.key)
+    return False
+
+
+def transfer_all(session: Session, pool: Pool, entries: Iterable[Entry], at: datetime) -> None:
+    """Make several transfers, each once."""
+    for entry in entries:
+        transfer(session, pool, entry, at)
+
+
+def balance(session: Session, pool_id: int, account_id: int | None) -> int:
+    """Return the balance of a member, or of the commons, as the sum of its transfers."""
+    incoming = _sum_of(session, pool_id, Transfer.to_id, account_id)
+    return incoming - _sum_of(session, pool_id, Transfer.from_id, account_id)
+
+
+def _sum_of(session: Session, pool_id: int, side: object, account_id: int | None) -> int:
+    total = func.coalesce(func.sum(Transfer.amount), 0)
+    return int(session.exec(select(total).where(Transfer.pool_id == pool_id, col(side) == account_id)).one())
+
+
+def balances(session: Session, pool_id: int) -> dict[int | None, int]:
+    """Return the balance of every account that ever had a transfer; they add up to zero."""
+    result: dict[int | None, int] = {}
+    for side, sign in ((Transfer.to_id, 1), (Transfer.from_id, -1)):
+        rows = select(side, func.sum(Transfer.amount)).where(Transfer.pool_id == pool_id).group_by(col(side))
+        for account_id, total in session.exec(rows):
+            result[account_id] = result.get(account_id, 0) + sign * int(total)
+    return result
+
+
+RECOGNITION = (
+    (Transfer.to_id, (TransferKind.EFFORT,), 1),
+    (Transfer.from_id, (TransferKind.EFFORT, TransferKind.RETURN), -1),
+)
+
+
+def recognised(session: Session, pool_id: int) -> dict[int, int]:
+    """Return each member's effort recognised so far, reversals taken off."""
+    result: dict[int, int] = {}
+    for side, kinds, sign in RECOGNITION:
+        rows = select(side, func.sum(Transfer.amount)).where(
+            Transfer.pool_id == pool_id, col(Transfer.kind).in_(kinds), col(side).is_not(None)
+        )
+        for member_id, total in session.exec(rows.group_by(col(side))):
+            result[member_id or 0] = result.get(member_id or 0, 0) + sign * int(total)
+    return result
+
+
+def recognised_of(session: Session, member: Member) -> int:
+    """Return one member's effort recognised so far, reversals taken off."""
+    total = 0
+    for side, kinds, sign in RECOGNITION:
+        amount = func.coalesce(func.sum(Transfer.amount), 0)
+        where = (Transfer.pool_id == member.pool_id, col(side) == member.id, col(Transfer.kind).in_(kinds))
+        total += sign * int(session.exec(select(amount).where(*where)).one())
+    return total
+
+
+def limit_with(settings: PoolSettings, effort_recognised: int) -> int:
+    """Return how far below zero a balance may go: newcomers a little, more with every hour recognised."""
+    return min(settings.limit, settings.newcomer + max(0, effort_recognised))
+
+
+def held(session: Session, member: Member, *, but_good_id: int | None = None) -> int:
+    """Return what a member's standing wants hold; those for `but_good_id` left out, since a new want replaces them."""
+    total = func.coalesce(func.sum(col(Want.units) * func.coalesce(Want.maximum, 0)), 0)
+    query = select(total).where(
+        Want.pool_id == member.pool_id, Want.member_id == member.id, col(Want.ended_at).is_(None)
+    )
+    if but_good_id is not None:
+        query = query.where(Want.good_id != but_good_id)
+    return int(session.exec(query).one())
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a member stands: balance, limit and holds; `free` is what another want may hold at most."""
+
+    balance: int
+    limit: int
+    held: int
+
+    @property
+    def free(self) -> int:
+        """What is left to hold."""
+        return self.balance + self.limit - self.held
+
+
+def standing(session: Session, member: Member, *, but_good_id: int | None = None) -> Standing:
+    """Return a member's balance, limit and holds."""
+    settings = PoolSettings(pool_of(session, member).settings)
+    return Standing(
+        balance=balance(session, member.pool_id, member.id),
+        limit=limit_with(settings, recognised_of(session, member)),
+        held=held(session, member, but_good_id=but_good_id),
+    )

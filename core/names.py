@@ -1,0 +1,76 @@
+"""Names: how they are compared, made unique and found from the little that people type."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from rapidfuzz import fuzz, process
+from sqlmodel import SQLModel, col, select
+
+from core.errors import AmbiguousNameError, UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import ColumnElement
+    from sqlmodel import Session
+
+NEAR_MAX = 3
+NEAR_SCORE_MIN = 70
+CANDIDATES_MAX = 5000
+# Letters of other scripts that are drawn like Latin ones (Unicode confusables): a second "Аna" must not pass for Ana.
+LOOK_ALIKE = str.maketrans("аеорсухіјѕһԁԛԝѵαικνορτυχ", "aeopcyxijshdqwvaikvoptux")
+
+
+class Named(Protocol):
+    """A row with a name and the key it is compared by."""
+
+    name: str
+    name_key: str
+
+
+NamedRow = TypeVar("NamedRow", bound=SQLModel)
+
+
+def key_of(name: str) -> str:
+    """Return what a name is compared by: no case, no accents, no invisible or look-alike characters."""
+    decomposed = unicodedata.normalize("NFKD", name).casefold()
+    letters = "".join(c for c in decomposed if unicodedata.category(c) not in {"Mn", "Cf", "Cc", "Me"})
+    return " ".join(letters.translate(LOOK_ALIKE).split())
+
+
+def unique_name(name: str, is_taken: Callable[[str], bool]) -> str:
+    """Return the name, or the name with the first number behind it that makes it the only one."""
+    if not is_taken(key_of(name)):
+        return name
+    number = 2
+    while is_taken(key_of(f"{name} {number}")):
+        number += 1
+    return f"{name} {number}"
+
+
+def find(
+    session: Session,
+    table: type[NamedRow],
+    word: str,
+    where: Sequence[ColumnElement[bool]],
+) -> NamedRow:
+    """Return the row a word names, whole or by a unique beginning.
+
+    Raises AmbiguousNameError, or UnknownNameError with the names that look like it.
+    """
+    key, kind = key_of(word), table.__name__.casefold()
+    name_key: ColumnElement[str] = col(table.name_key)  # type: ignore[attr-defined] every table here is Named
+    exact = session.exec(select(table).where(*where, name_key == key)).first()
+    if exact is not None:
+        return exact
+    begins = name_key.startswith(key, autoescape=True)
+    found = session.exec(select(table).where(*where, begins).limit(NEAR_MAX + 1)).all() if key else []
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise AmbiguousNameError(kind, word, tuple(sorted(row.name for row in found)))  # type: ignore[attr-defined]
+    names = session.exec(select(col(table.name)).where(*where).limit(CANDIDATES_MAX)).all()  # type: ignore[attr-defined]
+    near = process.extract(key, names, scorer=fuzz.WRatio, processor=key_of, limit=NEAR_MAX, score_cutoff=NEAR_SCORE_MIN)
+    raise UnknownNameError(kind, word, tuple(name for name, _score, _index in near))

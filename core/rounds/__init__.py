@@ -1,0 +1,1 @@
+"""A round: read a snapshot (`gather`), decide purely (`decide`), write down (`apply`), at the due moment (`hold`)."""

@@ -1,0 +1,170 @@
+"""Decide a round: pure, from its inputs alone, so that anybody can do it again.
+
+Order: tasks clear, goods clear, costs are charged, effort is recognised, and what the commons holds is shared.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core import sharing
+from core.allocation import clear_task
+from core.labour import rise
+from core.rounds.goods import GoodClearing, clear_good
+from core.rounds.inputs import CreditRow, GivenRow, Outcome, ShareRow, TaskResult, TaskRow, WantRow
+
+if TYPE_CHECKING:
+    from core.rounds.inputs import BatchRow, BidRow, ContributionRow, Inputs, ProductRow
+
+
+def decide(inputs: Inputs) -> Outcome:
+    """Return what the round decides."""
+    tasks = _decide_tasks(inputs)
+    clearings = _decide_goods(inputs)
+    given = [row for clearing in clearings for row in clearing.given]
+    wanted = sorted((row for clearing in clearings for row in clearing.wants), key=lambda row: row.want_id)
+    credits, waiting = _recognise(inputs, given)
+    charged = sum(row.units * row.cost for row in given)
+    surplus = inputs.commons + charged - sum(row.credited for row in credits)
+    shares = _settle(inputs, surplus, given, credits)
+    return Outcome(
+        tasks=tasks,
+        products=[row for clearing in clearings for row in clearing.products],
+        goods=[clearing.good for clearing in clearings],
+        wants=wanted,
+        given=given,
+        credits=credits,
+        shares=shares,
+        surplus=surplus,
+        waiting=waiting,
+        kept=surplus - sum(row.amount for row in shares),
+    )
+
+
+def _decide_tasks(inputs: Inputs) -> list[TaskResult]:
+    bids: dict[int, list[BidRow]] = defaultdict(list)
+    for bid in inputs.bids:
+        bids[bid.task_id].append(bid)
+    hours_left = {cap.member_id: cap.hours for cap in inputs.caps}
+    return [_decide_task(inputs, task, bids[task.id], hours_left) for task in inputs.tasks]
+
+
+def _decide_task(inputs: Inputs, task: TaskRow, bids: list[BidRow], hours_left: dict[int, int]) -> TaskResult:
+    weight = task.weight
+    if task.rises:
+        weight = rise(weight, inputs.elapsed_seconds, inputs.growth, max(inputs.max_weight, weight))
+    eligible = [b for b in bids if b.weight <= weight and hours_left.get(b.member_id, task.hours) >= task.hours]
+    secret = bytes.fromhex(inputs.secret)
+    lots = {bid.member_id: sharing.lottery(secret, inputs.number, f"#{task.number}", bid.member_id) for bid in eligible}
+    eligible.sort(key=lambda bid: lots[bid.member_id])
+    clearing = clear_task(
+        task.free, weight, np.array([bid.weight for bid in eligible], np.int64), np.arange(len(eligible), dtype=np.int64)
+    )
+    winners = [eligible[index].member_id for index in clearing.winners.tolist()]
+    for winner in winners:
+        if winner in hours_left:
+            hours_left[winner] -= task.hours
+    return TaskResult(task.id, task.number, task.weight, weight, clearing.weight, len(eligible), winners)
+
+
+def _decide_goods(inputs: Inputs) -> list[GoodClearing]:
+    products: dict[int, list[ProductRow]] = defaultdict(list)
+    batches: dict[int, list[BatchRow]] = defaultdict(list)
+    wants: dict[int, list[tuple[WantRow, int]]] = defaultdict(list)
+    for product in inputs.products:
+        products[product.good_id].append(product)
+    for batch in inputs.batches:
+        batches[batch.product_id].append(batch)
+    for want, covered in zip(inputs.wants, coverage(inputs), strict=True):
+        wants[want.good_id].append((want, covered))
+    return [
+        clear_good(inputs, good, products[good.id], batches, wants[good.id]) for good in inputs.goods
+    ]
+
+
+def coverage(inputs: Inputs) -> list[int]:
+    """Return how many units of each want its member can pay at most for: oldest first, while the most it costs fits."""
+    budgets = {member.id: member.balance + member.limit for member in inputs.members}
+    covered = []
+    for want in inputs.wants:
+        most = max(want.maximum, 0)
+        units = want.units if most == 0 else min(want.units, max(0, budgets[want.member_id]) // most)
+        budgets[want.member_id] = budgets[want.member_id] - units * most if units == want.units else 0
+        covered.append(units)
+    return covered
+
+
+def _recognise(inputs: Inputs, given: list[GivenRow]) -> tuple[list[CreditRow], int]:
+    """Return what is due and what is credited of it, and what has to wait because the levy cannot carry it.
+
+    Costs carry the effort in the units they were charged for. The rest (common work, free goods, costs below effort)
+    is carried by the commons up to the levy, the oldest first.
+    """
+    due = {row.id: row.due for row in inputs.contributions}
+    funded = _fund(inputs, given, due)
+    unfunded = {row.id: due[row.id] - row.recognised - funded[row.id] for row in inputs.contributions}
+    getting = {row.member_id for row in given}
+    getting |= {row.member_id for row in inputs.contributions if due[row.id] > row.recognised}
+    sharers = sum(1 for member in inputs.members if member.shares or member.id in getting)
+    carried = inputs.levy * sharers
+    result, waiting = [], 0
+    for row in inputs.contributions:
+        extra = min(unfunded[row.id], carried)
+        carried -= extra
+        waiting += unfunded[row.id] - extra
+        if due[row.id] > row.due or funded[row.id] + extra:
+            result.append(CreditRow(row.id, row.member_id, due[row.id], funded[row.id] + extra))
+    return result, waiting
+
+
+def _fund(inputs: Inputs, given: list[GivenRow], due: dict[int, int]) -> dict[int, int]:
+    """Raise `due` by the effort in the units given; return what of each contribution's increase the costs carry."""
+    batches = {batch.id: batch for batch in inputs.batches}
+    work: dict[int, list[ContributionRow]] = defaultdict(list)
+    funded = {row.id: 0 for row in inputs.contributions}
+    for row in inputs.contributions:
+        work[row.batch_id].append(row)
+    units, costs = defaultdict[int, int](int), defaultdict[int, int](int)
+    for one in given:
+        units[one.batch_id] += one.units
+        costs[one.product_id] += one.units * one.cost
+    increases: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for batch_id, count in sorted(units.items()):
+        batch, rows = batches[batch_id], work[batch_id]
+        shares = [row.effort for row in rows]
+        parts = sharing.recognised(batch.effort, batch.units, 0, batch.given + count, shares).tolist()
+        for row, part in zip(rows, parts, strict=True):
+            due_now = max(row.due, min(row.effort, part))
+            increases[batch.product_id].append((row.id, due_now - row.due))
+            due[row.id] = due_now
+    for product_id, parts in increases.items():
+        total = sum(part for _id, part in parts)
+        paid = sharing.apportion(min(total, costs[product_id]), [part for _id, part in parts]) if total else []
+        for (row_id, _part), amount in zip(parts, paid, strict=False):
+            funded[row_id] += int(amount)
+    return funded
+
+
+def _settle(inputs: Inputs, surplus: int, given: list[GivenRow], credits: list[CreditRow]) -> list[ShareRow]:
+    balances = {member.id: member.balance for member in inputs.members}
+    getting: set[int] = set()
+    for row in given:
+        balances[row.member_id] -= row.units * row.cost
+        getting.add(row.member_id)
+    raised = defaultdict[int, int](int)
+    for credit in credits:
+        balances[credit.member_id] = balances.get(credit.member_id, 0) + credit.credited
+        raised[credit.member_id] += credit.credited
+        if credit.credited:
+            getting.add(credit.member_id)
+    sharers = [member for member in inputs.members if member.shares or member.id in getting]
+    secret = bytes.fromhex(inputs.secret)
+    sharers.sort(key=lambda member: sharing.lottery(secret, inputs.number, "commons", member.id))
+    amounts = sharing.settle(
+        surplus, [balances[member.id] for member in sharers], [member.limit for member in sharers]
+    ).tolist()
+    rows = [ShareRow(member.id, amount) for member, amount in zip(sharers, amounts, strict=True) if amount]
+    return sorted(rows)

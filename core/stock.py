@@ -1,0 +1,86 @@
+"""What there is of a good right now, and what a unit of it costs at least."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, select
+
+from core import sharing
+from core.settings import PoolSettings
+from core.store import pool_of
+from core.tables import Batch, Good, Product
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+
+@dataclass(slots=True)
+class Offer:
+    """A product with what is on offer of it: units, the effort in them (rounded up), and the reserve per unit."""
+
+    product: Product
+    units: int = 0
+    effort: Fraction = Fraction(0)
+    reserve: int = 0
+
+    def add(self, batch: Batch) -> None:
+        """Count what is left of a batch."""
+        self.units += batch.left
+        self.effort += Fraction(batch.effort * batch.left, batch.units)
+
+    @property
+    def effort_left(self) -> int:
+        """The effort in the units left, in thousandths, rounded up."""
+        return math.ceil(self.effort)
+
+
+def rule_of(session: Session, good: Good) -> sharing.Rule:
+    """Return the rule by which a good is shared: its own, else the pool's."""
+    return sharing.Rule(good.rule) if good.rule else PoolSettings(pool_of(session, good).settings).rule
+
+
+def offers(session: Session, good: Good) -> list[Offer]:
+    """Return every product of a good with what is on offer, in the order in which they came to the pool."""
+    query = select(Product).where(Product.pool_id == good.pool_id, Product.good_id == good.id)
+    found = {product.id: Offer(product) for product in session.exec(query.order_by(col(Product.id)))}
+    batches = select(Batch).where(
+        Batch.pool_id == good.pool_id,
+        col(Batch.product_id).in_(found),
+        Batch.left > 0,
+        col(Batch.offered_at).is_not(None),
+    )
+    for batch in session.exec(batches.order_by(col(Batch.id))):
+        found[batch.product_id].add(batch)
+    result = list(found.values())
+    set_reserves(rule_of(session, good), result)
+    return result
+
+
+def set_reserves(rule: sharing.Rule, found: list[Offer]) -> None:
+    """Set the reserve of each product by the rule."""
+    reserves = sharing.reserves(
+        rule,
+        [offer.effort_left for offer in found],
+        [offer.units for offer in found],
+        [offer.product.leftover_rounds for offer in found],
+    )
+    for offer, reserve in zip(found, reserves.tolist(), strict=True):
+        offer.reserve = reserve
+
+
+def maximum_shown(session: Session, good: Good, product_id: int | None) -> int | None:
+    """Return the reserve that a want at cost is shown; None if the good was never made.
+
+    In stock: the reserve of the product, or for any product what such a want would bid. Else the last average effort.
+    """
+    found = [offer for offer in offers(session, good) if product_id in {None, offer.product.id}]
+    shown = [offer.reserve for offer in found if offer.units]
+    if not shown and rule_of(session, good) is sharing.Rule.FLAT_RATE:
+        shown = [0 for offer in found if offer.product.last_average is not None]
+    elif not shown:
+        shown = [offer.product.last_average for offer in found if offer.product.last_average is not None]
+    return sharing.at_cost_bid(shown) if shown else None

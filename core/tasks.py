@@ -1,0 +1,326 @@
+"""Tasks and their slots: posted, taking bids, open, claimed, reported.
+
+What happens to a report (confirmed, disputed) is in `core.reports`, what a round does with bids in `core.rounds`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, func, select
+
+from core.errors import (
+    AlreadyBegunError,
+    AlreadyReportedError,
+    AlreadyYoursError,
+    NotYoursError,
+    NotYoursToChangeError,
+    OutOfBoundsError,
+    OverCapError,
+    StillBiddingError,
+    TakenError,
+    TaskClosedError,
+    UnknownTaskError,
+)
+from core.events import BidPlaced, Claimed, Dropped, HandedOn, Reported, TaskCancelled, TaskEdited, TaskPosted
+from core.members import is_maintainer
+from core.settings import MemberSettings, PoolSettings
+from core.store import add, pool_of
+from core.tables import Bid, Claim, Member, Pool, Product, Project, Task
+from core.timing import current_round
+from core.units import HOURS_MAX, ORDINARY_WEIGHT, effort
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+SLOTS_MAX = 100
+REMIND_BEFORE = timedelta(hours=24)
+RELEASE_AFTER = timedelta(hours=48)
+CONFIRM_AFTER = timedelta(hours=48)
+LONG_PERCENT = 150  # hours above this share of the estimate are never confirmed by time alone
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A task as it was typed; hours in thousandths."""
+
+    title: str
+    hours: int
+    slots: int = 1
+    product: Product | None = None
+    due_at: datetime | None = None
+    every: str = ""
+    place: str = ""
+    urgent: bool = False
+    origin: str = "task"
+
+
+def find_task(session: Session, pool_id: int, number: int) -> Task:
+    """Return a task by its number, or raise UnknownTaskError."""
+    task = session.exec(select(Task).where(Task.pool_id == pool_id, Task.number == number)).first()
+    if task is None:
+        raise UnknownTaskError(number)
+    return task
+
+
+def post(session: Session, project: Project, creator: Member, draft: Draft, now: datetime) -> TaskPosted:
+    """Post a task. It takes bids until the next round, unless it is urgent or due before that."""
+    check_bounds("hours", draft.hours, 1, HOURS_MAX)
+    check_bounds("slots", draft.slots, 1, SLOTS_MAX)
+    pool = pool_of(session, project)
+    pool.last_task_number += 1
+    task = Task(
+        pool_id=pool.id,
+        number=pool.last_task_number,
+        project_id=project.id,
+        creator_id=creator.id,
+        product_id=draft.product.id if draft.product else None,
+        origin=draft.origin,
+        title=draft.title,
+        hours=draft.hours,
+        slots=draft.slots,
+        weight=ORDINARY_WEIGHT,
+        due_at=draft.due_at,
+        urgent=int(draft.urgent),
+        place=draft.place,
+        every=draft.every,
+        created_at=now,
+    )
+    if draft.every:
+        task.series = task.number
+    if draft.urgent or draft.origin != "task" or is_before_round(pool, draft.due_at):
+        task.opened_at = now
+    return TaskPosted(add(session, task))
+
+
+def check_bounds(kind: str, value: int, low: int, high: int) -> None:
+    """Raise OutOfBoundsError for a figure beyond what the pool takes."""
+    if not low <= value <= high:
+        raise OutOfBoundsError(kind, value, low, high)
+
+
+def is_before_round(pool: Pool, due_at: datetime | None) -> bool:
+    """Tell whether something is due before the pool's next round decides."""
+    return due_at is not None and pool.round_due_at is not None and due_at < pool.round_due_at
+
+
+def claims_of(session: Session, task: Task) -> list[Claim]:
+    """Return the claims that fill slots of the task, the oldest first."""
+    query = select(Claim).where(Claim.pool_id == task.pool_id, Claim.task_id == task.id, col(Claim.ended_at).is_(None))
+    return list(session.exec(query.order_by(col(Claim.id))).all())
+
+
+def claim_of(session: Session, task: Task, member: Member) -> Claim:
+    """Return the member's slot of the task, or raise NotYoursError with those who have one."""
+    claims = claims_of(session, task)
+    own = next((claim for claim in claims if claim.member_id == member.id), None)
+    if own is None:
+        raise NotYoursError(task.number, holder_names(session, claims))
+    return own
+
+
+def holder_names(session: Session, claims: list[Claim]) -> tuple[str, ...]:
+    """Return the names of who holds these slots."""
+    return tuple(session.get_one(Member, (claim.pool_id, claim.member_id)).name for claim in claims)
+
+
+def check_alive(task: Task) -> None:
+    """Refuse a task that is done or cancelled."""
+    if task.closed_at is not None:
+        raise TaskClosedError(task.number, cancelled=task.cancelled_at is not None)
+
+
+def claim(session: Session, task: Task, member: Member, now: datetime) -> Claimed:
+    """Take a free slot of an open task at its posted weight."""
+    claims = claims_of(session, task)
+    if any(one.member_id == member.id for one in claims):
+        raise AlreadyYoursError(task.number)
+    check_alive(task)
+    if len(claims) >= task.slots:
+        raise TakenError(task.number, holder_names(session, claims))
+    if task.opened_at is None:
+        raise StillBiddingError(task.number, pool_of(session, task).round_due_at, task.weight)
+    check_cap(session, task, member)
+    return take_slot(session, task, member, task.weight, "claimed", now)
+
+
+def take_slot(session: Session, task: Task, member: Member, weight: int, how: str, now: datetime) -> Claimed:  # noqa: PLR0913 a slot is just these
+    """Give a slot to a member, from a claim or from a round; their bid is over."""
+    row = Claim(pool_id=task.pool_id, task_id=task.id, member_id=member.id, weight=weight, how=how, claimed_at=now)
+    row.rose = task.rose
+    set_deadline(row, task, now)
+    bid = session.get(Bid, (task.pool_id, task.id, member.id))
+    if bid is not None:
+        session.delete(bid)
+    return Claimed(task, add(session, row), member)
+
+
+def set_deadline(row: Claim, task: Task, now: datetime) -> None:
+    """Set when a claimed slot needs attention next: a reminder a day before it is due, one then, release after that."""
+    row.stage, row.deadline_at = "", None
+    if task.due_at is None:
+        return
+    steps = (("remind", -REMIND_BEFORE), ("due", timedelta(0)), ("release", RELEASE_AFTER))
+    for stage, offset in steps:
+        if task.due_at + offset > now or stage == "release":
+            row.stage, row.deadline_at = stage, max(now, task.due_at + offset)
+            return
+
+
+def hours_taken(session: Session, member: Member) -> int:
+    """Return the estimated hours of the tasks a member has taken since the current round opened."""
+    since = current_round(session, member.pool_id).opened_at
+    query = (
+        select(func.coalesce(func.sum(Task.hours), 0))
+        .join(Claim, (col(Claim.pool_id) == Task.pool_id) & (col(Claim.task_id) == Task.id))
+        .where(Claim.pool_id == member.pool_id, Claim.member_id == member.id, Claim.claimed_at >= since)
+        .where(col(Claim.ended_at).is_(None))
+    )
+    return int(session.exec(query).one())
+
+
+def check_cap(session: Session, task: Task, member: Member) -> None:
+    """Refuse what goes beyond the hours the member wants to take on in a round."""
+    cap = MemberSettings(member.settings).hours
+    taken = 0 if cap is None else hours_taken(session, member)
+    if cap is not None and taken + task.hours > cap:
+        raise OverCapError(cap, taken, task.hours)
+
+
+def bid(session: Session, task: Task, member: Member, weight: int, now: datetime) -> BidPlaced:
+    """Place or replace a bid: the member would do the task at this weight or more. It stands until it wins."""
+    claims = claims_of(session, task)
+    if any(one.member_id == member.id for one in claims):
+        raise AlreadyYoursError(task.number)
+    check_alive(task)
+    if len(claims) >= task.slots:
+        raise TakenError(task.number, holder_names(session, claims))
+    check_bounds("weight", weight, 1, PoolSettings(pool_of(session, task).settings).max_weight)
+    cap = MemberSettings(member.settings).hours
+    if cap is not None and task.hours > cap:
+        raise OverCapError(cap, 0, task.hours)
+    row = session.get(Bid, (task.pool_id, task.id, member.id))
+    if row is None:
+        row = add(session, Bid(pool_id=task.pool_id, task_id=task.id, member_id=member.id))
+    row.weight, row.at = weight, now
+    return BidPlaced(task)
+
+
+def bids_on(session: Session, task: Task) -> list[Bid]:
+    """Return the standing bids on a task."""
+    query = select(Bid).where(Bid.pool_id == task.pool_id, Bid.task_id == task.id)
+    return list(session.exec(query.order_by(col(Bid.member_id))).all())
+
+
+def drop(session: Session, task: Task, member: Member, now: datetime) -> Dropped:
+    """Give up a slot that is not reported yet; it is open again at the posted weight."""
+    row = claim_of(session, task, member)
+    if row.reported_at is not None:
+        raise AlreadyReportedError(task.number)
+    reopen(session, task, row, now)
+    return Dropped(task, row, member)
+
+
+def reopen(session: Session, task: Task, row: Claim, now: datetime) -> None:
+    """End a claim, so that its slot is open; a task that was full begins to wait anew."""
+    if task.opened_at is None or len(claims_of(session, task)) >= task.slots:
+        task.opened_at = now
+    row.ended_at, row.stage, row.deadline_at = now, "", None
+
+
+def offer_slot(session: Session, task: Task, giver: Member, receiver: Member) -> Claim:
+    """Offer one's slot to somebody, who has to accept it."""
+    row = claim_of(session, task, giver)
+    if row.reported_at is not None:
+        raise AlreadyReportedError(task.number)
+    if any(one.member_id == receiver.id for one in claims_of(session, task)):
+        raise TakenError(task.number, (receiver.name,))
+    row.offered_to_id = receiver.id
+    return row
+
+
+def take_over(session: Session, task: Task, receiver: Member, now: datetime) -> HandedOn:
+    """Accept a slot that was offered; it keeps its weight."""
+    query = select(Claim).where(
+        Claim.pool_id == task.pool_id,
+        Claim.task_id == task.id,
+        Claim.offered_to_id == receiver.id,
+        col(Claim.ended_at).is_(None),
+        col(Claim.reported_at).is_(None),
+    )
+    row = session.exec(query).first()
+    if row is None:
+        raise NotYoursError(task.number, holder_names(session, claims_of(session, task)))
+    check_cap(session, task, receiver)
+    giver = session.get_one(Member, (row.pool_id, row.member_id))
+    row.ended_at, row.stage, row.deadline_at = now, "", None
+    taken = take_slot(session, task, receiver, row.weight, row.how, now)
+    taken.claim.rose = row.rose
+    return HandedOn(task, taken.claim, receiver, giver)
+
+
+def report(session: Session, task: Task, member: Member, hours: int | None, note: str, now: datetime) -> Reported:  # noqa: PLR0913 a report is just these
+    """Report work as done; hours in thousandths, by default the estimate. A report not yet confirmed is replaced."""
+    row = claim_of(session, task, member)
+    if row.confirmed_at is not None or row.disputed_at is not None:
+        raise AlreadyReportedError(task.number)
+    row.hours = task.hours if hours is None else hours
+    check_bounds("hours", row.hours, 1, HOURS_MAX)
+    row.note, row.reported_at = note, now
+    is_long = row.hours * 100 > task.hours * LONG_PERCENT
+    row.stage, row.deadline_at = ("", None) if is_long else ("confirm", now + CONFIRM_AFTER)
+    return Reported(task, row, member, effort(row.hours, row.weight))
+
+
+def may_change(session: Session, task: Task, member: Member) -> None:
+    """Refuse everybody but who posted the task and the maintainers of its project."""
+    project = session.get_one(Project, (task.pool_id, task.project_id))
+    if task.creator_id != member.id and not is_maintainer(session, project, member):
+        raise NotYoursToChangeError(task.number, project.name)
+
+
+def cancel(session: Session, task: Task, member: Member, now: datetime) -> TaskCancelled:
+    """Cancel what is not reported yet; who held a slot is told. Reported work stays and can be confirmed."""
+    may_change(session, task, member)
+    check_alive(task)
+    claims = claims_of(session, task)
+    reported = [row for row in claims if row.reported_at is not None]
+    holders: list[Member] = []
+    for row in claims:
+        if row.reported_at is None:
+            row.ended_at, row.stage, row.deadline_at = now, "", None
+            holders.append(session.get_one(Member, (row.pool_id, row.member_id)))
+    for row in bids_on(session, task):
+        session.delete(row)
+    task.slots, task.next_at = max(1, len(reported)), None
+    if not reported:
+        task.closed_at = task.cancelled_at = now
+    return TaskCancelled(task, tuple(holders))
+
+
+def edit(session: Session, task: Task, member: Member, draft: Draft, now: datetime) -> TaskEdited:
+    """Change a task; its hours and slots only within what its holders agreed to."""
+    may_change(session, task, member)
+    check_alive(task)
+    check_bounds("hours", draft.hours, 1, HOURS_MAX)
+    check_bounds("slots", draft.slots, 1, SLOTS_MAX)
+    claims = claims_of(session, task)
+    product_id = draft.product.id if draft.product else None
+    if claims and (draft.hours, product_id) != (task.hours, task.product_id):
+        raise AlreadyBegunError(task.number, holder_names(session, claims))
+    if len(claims) > draft.slots:
+        raise AlreadyBegunError(task.number, holder_names(session, claims))
+    task.title, task.hours, task.slots = draft.title, draft.hours, draft.slots
+    task.product_id, task.due_at, task.place, task.every = product_id, draft.due_at, draft.place, draft.every
+    task.series = task.series or (task.number if draft.every else None)
+    if task.opened_at is None and (draft.urgent or is_before_round(pool_of(session, task), task.due_at)):
+        task.opened_at = now
+    task.urgent = int(draft.urgent)
+    for row in claims:
+        if row.reported_at is None:
+            set_deadline(row, task, now)
+    return TaskEdited(task)

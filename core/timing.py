@@ -1,0 +1,78 @@
+"""When a pool's rounds are: the open round, its lottery's secret and the moment it is due."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, func, select
+
+from core.settings import PoolSettings
+from core.store import add
+from core.tables import Pool, Round
+from core.timetable import Moment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlmodel import Session
+
+SECRET_BYTES = 32
+
+
+def open_round(session: Session, pool: Pool, now: datetime, entropy: Callable[[int], bytes]) -> Round:
+    """Open the pool's next round. The hash of its lottery's secret is known from now on, the secret at its end."""
+    secret = entropy(SECRET_BYTES)
+    last = session.exec(select(func.max(Round.number)).where(Round.pool_id == pool.id)).one() or 0
+    commitment = hashlib.sha256(secret).hexdigest()
+    row = Round(pool_id=pool.id, number=last + 1, secret=secret.hex(), commitment=commitment, opened_at=now)
+    return add(session, row)
+
+
+def current_round(session: Session, pool_id: int) -> Round:
+    """Return the pool's open round; there is always one."""
+    return session.exec(select(Round).where(Round.pool_id == pool_id, Round.state == "open")).one()
+
+
+def last_round(session: Session, pool_id: int) -> Round | None:
+    """Return the pool's last round that was held."""
+    query = select(Round).where(Round.pool_id == pool_id, Round.state == "done")
+    return session.exec(query.order_by(col(Round.number).desc()).limit(1)).first()
+
+
+def schedule(session: Session, pool: Pool, after: datetime | Moment) -> None:
+    """Set when the open round is due: the timetable's first moment after `after` that has not happened yet.
+
+    A moment is what the pool's clock shows. One that has happened does not come again, whatever becomes of the
+    clock, the time zone or the timetable.
+    """
+    settings = PoolSettings(pool.settings)
+    moment = settings.rounds.next_after(after, settings.timezone)
+    while _has_happened(session, pool, moment.key):
+        moment = settings.rounds.next_after(moment, settings.timezone)
+    row = current_round(session, pool.id or 0)
+    row.local, row.due_at = moment.key, moment.instant
+    pool.round_due_at = moment.instant
+
+
+def _has_happened(session: Session, pool: Pool, key: str) -> bool:
+    query = select(Round.id).where(Round.pool_id == pool.id, Round.local == key, Round.state != "open")
+    return session.exec(query).first() is not None
+
+
+def record_missed(session: Session, pool: Pool, now: datetime) -> tuple[str, ...]:
+    """After an outage, make the open round the latest moment that was missed and record the older ones as skipped."""
+    settings = PoolSettings(pool.settings)
+    row = current_round(session, pool.id or 0)
+    skipped: list[str] = []
+    if row.due_at is None or row.local is None:
+        return ()
+    due = Moment(datetime.fromisoformat(row.local), row.due_at)
+    for moment in settings.rounds.between(due, now, settings.timezone):
+        skipped.append(row.local)
+        missed = Round(pool_id=pool.id, state="skipped", local=row.local, due_at=row.due_at, opened_at=row.opened_at)
+        row.local, row.due_at = moment.key, moment.instant
+        session.flush()
+        add(session, missed)
+    return tuple(skipped)

@@ -1,0 +1,1 @@
+"""The pool's tests; not part of the wheel."""
