@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from core.arrays import INTEGER_MAX, INTEGER_MIN, Integers, grouped, integers, rank_order, same_length, whole
+from core.arrays import INTEGER_MAX, INTEGER_MIN, Figures, Integers, grouped, integers, rank_order, same_length, whole
 from core.auction import ANY, Wants, cleared_by_auction
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def clear_task(slots: int, weight: int, bid: Integers, rank: Integers) -> TaskCl
     return TaskClearing(weight, eligible[:slots])
 
 
-def apportion(total: int, shares: Integers) -> Integers:
+def apportion(total: int, shares: Figures) -> Integers:
     """Split `total` in proportion to `shares` (n,), at least 0: (n,) int64 that adds up to `total` exactly.
 
     Largest remainder, ties to the earlier index; a negative total is the mirror image; all-zero shares: evenly.

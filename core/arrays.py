@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import index
 
 import numpy as np
 import numpy.typing as npt
 
 Integers = npt.NDArray[np.int64]
+Figures = Integers | Sequence[int]  # what `integers` takes
 Truths = npt.NDArray[np.bool_]
 
 INTEGER_MIN = int(np.iinfo(np.int64).min)

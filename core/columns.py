@@ -10,7 +10,15 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, Integer, PrimaryKeyConstraint, TypeDecorator, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Integer,
+    PrimaryKeyConstraint,
+    TypeDecorator,
+    UniqueConstraint,
+)
 from sqlalchemy import Text as TextColumn
 from sqlmodel import Field
 
@@ -57,27 +65,27 @@ class Json(TypeDecorator[Any]):
         return json.loads(value or "null")
 
 
-def integer(default: int | None = None, *, primary_key: bool = False, index: bool = False) -> Any:  # noqa: ANN401 SQLModel's Field is typed so
+def integer(default: int | None = None, *, primary_key: bool = False, index: bool = False) -> Any:
     """Return a 64-bit integer column."""
     return Field(default=default, sa_type=Integer64, primary_key=primary_key, index=index)
 
 
-def text(default: str | None = "", *, unique: bool = False, primary_key: bool = False) -> Any:  # noqa: ANN401 SQLModel's Field is typed so
+def text(default: str | None = "", *, unique: bool = False, primary_key: bool = False) -> Any:
     """Return a text column; a default of None lets it be empty."""
     return Field(default=default, sa_type=TextColumn, unique=unique, primary_key=primary_key)
 
 
-def instant(*, index: bool = False) -> Any:  # noqa: ANN401 SQLModel's Field is typed so
+def instant(*, index: bool = False) -> Any:
     """Return an instant that may be empty."""
     return Field(default=None, sa_type=Instant, index=index)
 
 
-def json_object() -> Any:  # noqa: ANN401 SQLModel's Field is typed so
+def json_object() -> Any:
     """Return a JSON object column, empty by default."""
     return Field(default_factory=dict, sa_type=Json)
 
 
-def reference(table: str, *, index: bool = False) -> Any:  # noqa: ANN401 SQLModel's Field is typed so
+def reference(table: str, *, index: bool = False) -> Any:
     """Return a reference to a table that no pool owns."""
     key = ForeignKey(f"{table}.id", deferrable=True, initially="DEFERRED")
     return Field(default=None, sa_column_args=[key], sa_type=Integer64, index=index)

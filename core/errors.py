@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
-class Refusal(Exception):  # noqa: N818 a refusal is an answer, not a fault
+class Refusal(Exception):
     """Base of all refusals."""
 
 

@@ -100,7 +100,7 @@ class Made:
     events: Sequence[Event]
 
 
-def made(  # noqa: PLR0913 a batch is just these
+def made(
     session: Session,
     good: Good,
     project: Project,
@@ -132,7 +132,7 @@ def made(  # noqa: PLR0913 a batch is just these
     return Made(batch, report, [*events, report])
 
 
-def _report_own(  # noqa: PLR0913 see made
+def _report_own(
     session: Session, product: Product, batch: Batch, member: Member, hours: int, now: datetime
 ) -> Reported:
     check_bounds("hours", hours, 1, HOURS_MAX)
@@ -167,7 +167,7 @@ def _count_pledges(session: Session, product: Product, units: int) -> None:
         units -= counted
 
 
-def did(  # noqa: PLR0913 a report is just these
+def did(
     session: Session, project: Project, member: Member, title: str, hours: int, product: Product | None, now: datetime
 ) -> Reported:
     """Report work that nobody had asked for; it is confirmed like a task's, and no time alone confirms it."""
@@ -253,5 +253,3 @@ def handover(session: Session, project: Project) -> list[tuple[Member, Good, int
 def average_of(batch: Batch) -> int:
     """Return a batch's effort per unit, in thousandths, half up."""
     return round_half_up(batch.effort, batch.units)
-
-

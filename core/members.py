@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlmodel import col, func, select
@@ -15,7 +14,7 @@ from core.store import add, pool_of
 from core.tables import Member, Membership, Pool, Project, Round
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from sqlmodel import Session
 
@@ -35,7 +34,9 @@ def new_member(session: Session, pool: Pool, name: str, person_id: int | None, n
     """Add a member under a name that nobody else has. Without a person: somebody without a phone."""
 
     def is_taken(key: str) -> bool:
-        return session.exec(select(Member.id).where(Member.pool_id == pool.id, Member.name_key == key)).first() is not None
+        return (
+            session.exec(select(Member.id).where(Member.pool_id == pool.id, Member.name_key == key)).first() is not None
+        )
 
     unique = unique_name(name or "Somebody", is_taken)
     member = Member(pool_id=pool.id, name=unique, name_key=key_of(unique), person_id=person_id, joined_at=now)
@@ -44,7 +45,7 @@ def new_member(session: Session, pool: Pool, name: str, person_id: int | None, n
 
 def join(session: Session, pool: Pool, person_id: int, name: str, now: datetime) -> tuple[Member, list[Event]]:
     """Return the person as a member of the pool, joining if need be (or asking to, if the pool admits)."""
-    member = member_of(session, pool.id or 0, person_id)
+    member = member_of(session, pool.id, person_id)
     if member is not None:
         return member, []
     member = new_member(session, pool, name, person_id, now)

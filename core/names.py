@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from rapidfuzz import fuzz, process
-from sqlmodel import SQLModel, col, select
+from sqlmodel import col, select
 
 from core.errors import AmbiguousNameError, UnknownNameError
+from core.tables import NamedRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,18 +20,11 @@ if TYPE_CHECKING:
 NEAR_MAX = 3
 NEAR_SCORE_MIN = 70
 CANDIDATES_MAX = 5000
-# Letters of other scripts that are drawn like Latin ones (Unicode confusables): a second "Аna" must not pass for Ana.
+# Letters of other scripts that are drawn like Latin ones (Unicode confusables): nobody passes for somebody else.
 LOOK_ALIKE = str.maketrans("аеорсухіјѕһԁԛԝѵαικνορτυχ", "aeopcyxijshdqwvaikvoptux")
 
 
-class Named(Protocol):
-    """A row with a name and the key it is compared by."""
-
-    name: str
-    name_key: str
-
-
-NamedRow = TypeVar("NamedRow", bound=SQLModel)
+Row = TypeVar("Row", bound=NamedRow)
 
 
 def key_of(name: str) -> str:
@@ -52,16 +46,16 @@ def unique_name(name: str, is_taken: Callable[[str], bool]) -> str:
 
 def find(
     session: Session,
-    table: type[NamedRow],
+    table: type[Row],
     word: str,
     where: Sequence[ColumnElement[bool]],
-) -> NamedRow:
+) -> Row:
     """Return the row a word names, whole or by a unique beginning.
 
     Raises AmbiguousNameError, or UnknownNameError with the names that look like it.
     """
     key, kind = key_of(word), table.__name__.casefold()
-    name_key: ColumnElement[str] = col(table.name_key)  # type: ignore[attr-defined] every table here is Named
+    name_key = col(table.name_key)
     exact = session.exec(select(table).where(*where, name_key == key)).first()
     if exact is not None:
         return exact
@@ -70,7 +64,9 @@ def find(
     if len(found) == 1:
         return found[0]
     if found:
-        raise AmbiguousNameError(kind, word, tuple(sorted(row.name for row in found)))  # type: ignore[attr-defined]
-    names = session.exec(select(col(table.name)).where(*where).limit(CANDIDATES_MAX)).all()  # type: ignore[attr-defined]
-    near = process.extract(key, names, scorer=fuzz.WRatio, processor=key_of, limit=NEAR_MAX, score_cutoff=NEAR_SCORE_MIN)
+        raise AmbiguousNameError(kind, word, tuple(sorted(row.name for row in found)))
+    names = session.exec(select(col(table.name)).where(*where).limit(CANDIDATES_MAX)).all()
+    near = process.extract(
+        key, names, scorer=fuzz.WRatio, processor=key_of, limit=NEAR_MAX, score_cutoff=NEAR_SCORE_MIN
+    )
     raise UnknownNameError(kind, word, tuple(name for name, _score, _index in near))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 
-def pledge(  # noqa: PLR0913 a pledge is just these
+def pledge(
     session: Session, good: Good, product: Product, member: Member, units: int, by_at: datetime | None, now: datetime
 ) -> Pledged:
     """Promise units of a product, by the next round unless another date is given."""

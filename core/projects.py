@@ -73,9 +73,7 @@ def change_setting(session: Session, pool: Pool, key: str, value: str, now: date
     schedule(session, pool, now)
 
 
-def new_project(
-    session: Session, pool: Pool, name: str, member: Member, chat: Chat, now: datetime
-) -> ProjectFounded:
+def new_project(session: Session, pool: Pool, name: str, member: Member, chat: Chat, now: datetime) -> ProjectFounded:
     """Make this chat a new project's channel and the member its maintainer."""
     if chat.project_id is not None and chat.pool_id is not None:
         raise ChannelTakenError(session.get_one(Project, (chat.pool_id, chat.project_id)).name)

@@ -55,5 +55,3 @@ def _learned(session: Session, task: Task) -> int:
     )
     learned = session.exec(query.order_by(col(Task.number).desc()).limit(1)).first()
     return task.weight if learned is None else learned
-
-

@@ -92,11 +92,15 @@ def confirm(session: Session, task: Task, row: Claim, by: Member, now: datetime)
 def _count_confirmations(session: Session, row: Claim) -> int:
     # A report that was replaced is a new one: what was said of the old one does not count.
     session.flush()
-    query = select(func.count()).select_from(Confirmation).where(
-        Confirmation.pool_id == row.pool_id,
-        Confirmation.subject == "claim",
-        Confirmation.subject_id == row.id,
-        col(Confirmation.at) >= row.reported_at,
+    query = (
+        select(func.count())
+        .select_from(Confirmation)
+        .where(
+            Confirmation.pool_id == row.pool_id,
+            Confirmation.subject == "claim",
+            Confirmation.subject_id == row.id,
+            col(Confirmation.at) >= row.reported_at,
+        )
     )
     return session.exec(query).one()
 
@@ -132,7 +136,7 @@ def finish(session: Session, task: Task, row: Claim, by: Member | None, now: dat
     return events
 
 
-def dispute(session: Session, task: Task, row: Claim, by: Member, why: str, now: datetime) -> Disputed:  # noqa: PLR0913 a dispute is just these
+def dispute(session: Session, task: Task, row: Claim, by: Member, why: str, now: datetime) -> Disputed:
     """Dispute somebody else's report; it waits for a maintainer."""
     if row.member_id == by.id:
         raise OwnWorkError(task.number)
@@ -202,7 +206,7 @@ def back(session: Session, task: Task, by: Member, now: datetime) -> Backed:
     return Backed(task, by, missing)
 
 
-def correct(session: Session, row: Contribution, by: Member, hours: int, why: str, now: datetime) -> int:  # noqa: PLR0913 a correction is just these
+def correct(session: Session, row: Contribution, by: Member, hours: int, why: str, now: datetime) -> int:
     """Correct the hours of confirmed work later; return the difference in effort.
 
     What was credited too much goes back by a reversing transfer with its reason; what was too little counts like the

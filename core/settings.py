@@ -6,22 +6,22 @@ Values are kept as the short text that `show` gives, so that a stored setting re
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar, overload
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
 
 from core.errors import Refusal
-from core.numbers import NumberError, read_hours, read_weight
+from core.numbers import read_hours, read_weight
 from core.sharing import Rule
 from core.timetable import QuietHours, Timetable, read_zone
 from core.units import HOURS_MAX, show_hours, show_weight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from zoneinfo import ZoneInfo
 
 Value = TypeVar("Value")
 
 
-def N_(text: str) -> str:  # noqa: N802 the customary gettext mark for texts translated later
+def N_(text: str) -> str:
     """Mark a text for translation."""
     return text
 
@@ -71,7 +71,7 @@ class Setting(Generic[Value]):
 class Settings:
     """Base of the tables below: attribute access gives typed values."""
 
-    table: ClassVar[dict[str, Setting[object]]] = {}
+    table: ClassVar[dict[str, Setting[Any]]] = {}
 
     def __init__(self, values: Mapping[str, str]) -> None:
         """Look at stored values; what is not stored is the default."""
@@ -154,7 +154,7 @@ def _show_cap(value: int | None) -> str:
 class PoolSettings(Settings):
     """What the stewards of a pool can set."""
 
-    table: ClassVar[dict[str, Setting[object]]] = {}
+    table: ClassVar[dict[str, Setting[Any]]] = {}
     rounds = Setting("sun 18:00", Timetable.read, N_("when rounds happen, e.g. sun 18:00 or mon,thu 07:30"))
     timezone = Setting("UTC", _zone, N_("the pool's time zone, e.g. Europe/Berlin"))
     language = Setting("en", _choice("en", "de"), N_("language of new channels"))
@@ -172,7 +172,7 @@ class PoolSettings(Settings):
 class ProjectSettings(Settings):
     """What the maintainers of a project can set."""
 
-    table: ClassVar[dict[str, Setting[object]]] = {}
+    table: ClassVar[dict[str, Setting[Any]]] = {}
     confirmations = Setting("1", _whole(1, 10), N_("how many others confirm a report"))
     tasks = Setting("members", _choice("members", "maintainers"), N_("who may post tasks: members or maintainers"))
     admission = Setting("open", _choice("open", "ask"), N_("who may join: open, or ask (a maintainer admits)"))
@@ -184,7 +184,7 @@ class ProjectSettings(Settings):
 class MemberSettings(Settings):
     """What a member can set for themselves."""
 
-    table: ClassVar[dict[str, Setting[object]]] = {}
+    table: ClassVar[dict[str, Setting[Any]]] = {}
     hours = Setting("off", _cap, N_("the most hours you want to take on in a round, e.g. 4h"), _show_cap)
     quiet = Setting("off", _quiet, N_("hours without notices, e.g. 22:00-07:00"), _show_quiet)
     digest = Setting("off", _choice("off", "on"), N_("on: notices wait and come once a day, at 09:00"))

@@ -13,7 +13,7 @@ from hashlib import sha256
 import numpy as np
 
 from core.allocation import apportion
-from core.arrays import INTEGER_MAX, Integers, integers, same_length, whole
+from core.arrays import INTEGER_MAX, Figures, Integers, integers, same_length, whole
 from core.units import ceil_divide, round_half_up
 
 # A product nobody takes gets cheaper by this much a round, down to this much of its effort (rule `preference`).
@@ -37,7 +37,7 @@ class Rule(StrEnum):
         return self is Rule.PREFERENCE
 
 
-def reserves(rule: Rule, effort_left: Integers, units_left: Integers, leftover_rounds: Integers) -> Integers:
+def reserves(rule: Rule, effort_left: Figures, units_left: Figures, leftover_rounds: Figures) -> Integers:
     """Return the reserve of each of a good's m products, (m,) thousandths of an hour per unit, rounded up.
 
     effort_left (m,) of the units on offer, thousandths; units_left (m,); leftover_rounds (m,) consecutive rounds that
@@ -81,7 +81,7 @@ def at_cost_maximum(reserve: int) -> int:
     return int(whole("reserve", reserve, 0) * AT_COST)
 
 
-def at_cost_bid(reserves_in_stock: Integers) -> int:
+def at_cost_bid(reserves_in_stock: Figures) -> int:
     """Return what a want bids that takes any product at cost: the dearest reserve up to 1.25 x the cheapest.
 
     reserves_in_stock (k,) thousandths, of the products with units on offer; at least one.
@@ -101,14 +101,14 @@ def lottery(secret: bytes, round_number: int, good: str | int, member: int) -> b
     return sha256(f"{secret.hex()}:{round_number}:{good}:{member}".encode()).digest()
 
 
-def take_units(left: Integers, count: int) -> Integers:
+def take_units(left: Figures, count: int) -> Integers:
     """Return how many of `count` units come from each batch, in proportion to what is `left` (n,) in each."""
     left = integers("left", left, 0)
     count = whole("count", count, 0, sum(left.tolist()))
     return apportion(count, left)
 
 
-def recognised(effort: int, units: int, given_before: int, given_now: int, shares: Integers) -> Integers:
+def recognised(effort: int, units: int, given_before: int, given_now: int, shares: Figures) -> Integers:
     """Return what each contributor of a batch is credited when `given_now` more of its units are given.
 
     effort of the batch, thousandths; units made; given_before this interval; shares (n,) contributors' efforts, or
@@ -152,7 +152,7 @@ def _kept(before: list[int], fair: list[int], efforts: list[int]) -> list[int]:
     return kept
 
 
-def settle(held: int, balances: Integers, limits: Integers) -> Integers:
+def settle(held: int, balances: Figures, limits: Figures) -> Integers:
     """Return what each member gets from the commons (positive) or gives to it (negative), (n,) thousandths.
 
     held by the commons; balances and limits (n,), members in the lottery's order: odd thousandths go to, or come from,

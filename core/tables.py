@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import CheckConstraint, Index, LargeBinary, text as sql
+from sqlalchemy import CheckConstraint, Index, LargeBinary
+from sqlalchemy import text as sql
 from sqlmodel import Field, SQLModel
 
 from core.columns import instant, integer, json_object, pool_key, pool_reference, pool_unique, text
@@ -21,7 +22,7 @@ class Pool(SQLModel, table=True):
     """The shared system. `revision` changes with every change of the pool; `last_id` numbers all of its rows."""
 
     __table_args__: ClassVar[Any] = (STRICT,)
-    id: int | None = integer(primary_key=True)
+    id: int = integer(primary_key=True)
     name: str = text()
     code: str = text(unique=True)
     settings: dict[str, str] = json_object()
@@ -39,24 +40,27 @@ class PoolRow(SQLModel):
     id: int = integer()
 
 
-class Project(PoolRow, table=True):
+class NamedRow(PoolRow):
+    """A row that people name: `name_key` is what its name is compared by (`core.names`)."""
+
+    name: str = text()
+    name_key: str = text()
+
+
+class Project(NamedRow, table=True):
     """A group with its own goals, members, goods, tasks, channels and settings."""
 
     __table_args__: ClassVar[Any] = (pool_key(), pool_unique("name_key"), STRICT)
-    name: str = text()
-    name_key: str = text()
     settings: dict[str, str] = json_object()
     created_at: datetime = instant()
     archived_at: datetime | None = instant()
 
 
-class Member(PoolRow, table=True):
+class Member(NamedRow, table=True):
     """A person in a pool. Without a person: somebody without a phone, or who left and was made anonymous."""
 
     __table_args__: ClassVar[Any] = (pool_key(), pool_unique("name_key"), pool_unique("person_id"), STRICT)
     person_id: int | None = integer()
-    name: str = text()
-    name_key: str = text()
     steward: int = integer(0)
     settings: dict[str, str] = json_object()
     joined_at: datetime = instant()
@@ -86,12 +90,10 @@ class Membership(PoolRow, table=True):
     admitted_at: datetime | None = instant()
 
 
-class Good(PoolRow, table=True):
+class Good(NamedRow, table=True):
     """A kind of thing the pool distributes. A free good has something to hand over at once: a link or a text."""
 
     __table_args__: ClassVar[Any] = (pool_key(), pool_unique("name_key"), STRICT)
-    name: str = text()
-    name_key: str = text()
     unit: str = text()
     units: str = text()
     rule: str = text()
@@ -261,7 +263,12 @@ class Contribution(PoolRow, table=True):
         Index("contribution_by_member", "pool_id", "member_id"),
         Index("contribution_by_batch", "pool_id", "batch_id"),
         Index("contribution_gathering", "pool_id", "product_id", "batch_id"),
-        Index("contribution_unpaid", "pool_id", sqlite_where=sql("recognised < effort"), postgresql_where=sql("recognised < effort")),
+        Index(
+            "contribution_unpaid",
+            "pool_id",
+            sqlite_where=sql("recognised < effort"),
+            postgresql_where=sql("recognised < effort"),
+        ),
         CheckConstraint("0 <= recognised AND recognised <= effort AND due <= effort"),
         STRICT,
     )

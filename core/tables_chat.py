@@ -8,8 +8,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import Index, UniqueConstraint, text as sql
-from sqlmodel import Field, SQLModel
+from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import text as sql
+from sqlmodel import SQLModel
 
 from core.columns import instant, integer, json_object, reference, text
 from core.tables import STRICT
@@ -19,7 +20,7 @@ class Person(SQLModel, table=True):
     """Somebody, on however many platforms. `pool_id`: the pool they last spoke about in private."""
 
     __table_args__: ClassVar[Any] = (STRICT,)
-    id: int | None = integer(primary_key=True)
+    id: int = integer(primary_key=True)
     language: str = text()
     pool_id: int | None = integer()
 
@@ -28,7 +29,7 @@ class Account(SQLModel, table=True):
     """One chat identity. `name` is what the platform shows, `handle` a unique name there (may be recycled)."""
 
     __table_args__: ClassVar[Any] = (UniqueConstraint("platform", "user_id"), STRICT)
-    id: int | None = integer(primary_key=True)
+    id: int = integer(primary_key=True)
     platform: str = text()
     user_id: str = text()
     handle: str = text()
@@ -47,7 +48,7 @@ class Chat(SQLModel, table=True):
         Index("chat_by_project", "pool_id", "project_id"),
         STRICT,
     )
-    id: int | None = integer(primary_key=True)
+    id: int = integer(primary_key=True)
     platform: str = text()
     address: str = text()
     topic: str = text()
@@ -79,7 +80,7 @@ class Inbox(SQLModel, table=True):
         Index("inbox_waiting", "id", sqlite_where=sql("done_at IS NULL"), postgresql_where=sql("done_at IS NULL")),
         {**STRICT, "sqlite_autoincrement": True},
     )
-    id: int | None = integer(primary_key=True)
+    id: int = integer(primary_key=True)
     platform: str = text()
     event_id: str = text()
     chat: str = text()
@@ -104,7 +105,7 @@ class Outbox(SQLModel, table=True):
         ),
         {**STRICT, "sqlite_autoincrement": True},
     )
-    id: int | None = integer(primary_key=True)
+    id: int = integer(primary_key=True)
     key: str = text()
     platform: str = text()
     chat_id: int = reference("chat")
@@ -133,7 +134,7 @@ class Delivery(SQLModel, table=True):
         ),
         {**STRICT, "sqlite_autoincrement": True},
     )
-    id: int | None = integer(primary_key=True)
+    id: int = integer(primary_key=True)
     key: str = text(unique=True)
     platform: str = text()
     chat_id: int = reference("chat")
@@ -150,14 +151,19 @@ class Delivery(SQLModel, table=True):
 
 
 class Card(SQLModel, table=True):
-    """A message that shows the state of a subject and follows it: what it shows, and what it is to show once it is drawn."""
+    """A message that shows the state of a subject and follows it: what it shows, and what once it is drawn."""
 
     __table_args__: ClassVar[Any] = (
         Index("card_by_subject", "pool_id", "subject"),
-        Index("card_marked", "marked_at", sqlite_where=sql("marked_at IS NOT NULL"), postgresql_where=sql("marked_at IS NOT NULL")),
+        Index(
+            "card_marked",
+            "marked_at",
+            sqlite_where=sql("marked_at IS NOT NULL"),
+            postgresql_where=sql("marked_at IS NOT NULL"),
+        ),
         STRICT,
     )
-    id: int | None = integer(primary_key=True)
+    id: int = integer(primary_key=True)
     pool_id: int = integer()
     subject: str = text()
     chat_id: int = reference("chat")

@@ -148,7 +148,7 @@ def claim(session: Session, task: Task, member: Member, now: datetime) -> Claime
     return take_slot(session, task, member, task.weight, "claimed", now)
 
 
-def take_slot(session: Session, task: Task, member: Member, weight: int, how: str, now: datetime) -> Claimed:  # noqa: PLR0913 a slot is just these
+def take_slot(session: Session, task: Task, member: Member, weight: int, how: str, now: datetime) -> Claimed:
     """Give a slot to a member, from a claim or from a round; their bid is over."""
     row = Claim(pool_id=task.pool_id, task_id=task.id, member_id=member.id, weight=weight, how=how, claimed_at=now)
     row.rose = task.rose
@@ -263,7 +263,7 @@ def take_over(session: Session, task: Task, receiver: Member, now: datetime) -> 
     return HandedOn(task, taken.claim, receiver, giver)
 
 
-def report(session: Session, task: Task, member: Member, hours: int | None, note: str, now: datetime) -> Reported:  # noqa: PLR0913 a report is just these
+def report(session: Session, task: Task, member: Member, hours: int | None, note: str, now: datetime) -> Reported:
     """Report work as done; hours in thousandths, by default the estimate. A report not yet confirmed is replaced."""
     row = claim_of(session, task, member)
     if row.confirmed_at is not None or row.disputed_at is not None:
@@ -294,8 +294,8 @@ def cancel(session: Session, task: Task, member: Member, now: datetime) -> TaskC
         if row.reported_at is None:
             row.ended_at, row.stage, row.deadline_at = now, "", None
             holders.append(session.get_one(Member, (row.pool_id, row.member_id)))
-    for row in bids_on(session, task):
-        session.delete(row)
+    for standing in bids_on(session, task):
+        session.delete(standing)
     task.slots, task.next_at = max(1, len(reported)), None
     if not reported:
         task.closed_at = task.cancelled_at = now

@@ -51,7 +51,7 @@ def schedule(session: Session, pool: Pool, after: datetime | Moment) -> None:
     moment = settings.rounds.next_after(after, settings.timezone)
     while _has_happened(session, pool, moment.key):
         moment = settings.rounds.next_after(moment, settings.timezone)
-    row = current_round(session, pool.id or 0)
+    row = current_round(session, pool.id)
     row.local, row.due_at = moment.key, moment.instant
     pool.round_due_at = moment.instant
 
@@ -64,7 +64,7 @@ def _has_happened(session: Session, pool: Pool, key: str) -> bool:
 def record_missed(session: Session, pool: Pool, now: datetime) -> tuple[str, ...]:
     """After an outage, make the open round the latest moment that was missed and record the older ones as skipped."""
     settings = PoolSettings(pool.settings)
-    row = current_round(session, pool.id or 0)
+    row = current_round(session, pool.id)
     skipped: list[str] = []
     if row.due_at is None or row.local is None:
         return ()

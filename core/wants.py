@@ -59,7 +59,9 @@ def want(session: Session, good: Good, member: Member, draft: WantDraft, now: da
     maximum = _maximum(session, good, product_id, draft.bid)
     free = standing(session, member, but_good_id=good.id).free
     if draft.units * (maximum or 0) > free:
-        raise NotEnoughFreeError(free, draft.units, maximum or 0, good.name, good.units if draft.units > 1 else good.unit)
+        raise NotEnoughFreeError(
+            free, draft.units, maximum or 0, good.name, good.units if draft.units > 1 else good.unit
+        )
     row = standing_want(session, good, member)
     if row is None:
         row = add(session, Want(pool_id=good.pool_id, good_id=good.id, member_id=member.id, units=0))

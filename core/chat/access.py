@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 from sqlmodel import Session, col, select
 
 from core.chat.command import Who
-from core.errors import NoPoolError, NoProjectError, NotAdmittedError, NotProjectMemberError, WhichPoolError, WhichProjectError
+from core.errors import (
+    NoPoolError,
+    NoProjectError,
+    NotAdmittedError,
+    NotProjectMemberError,
+    WhichPoolError,
+    WhichProjectError,
+)
 from core.identity import memberships_of_person
 from core.members import is_in, join, join_project, member_of, projects_of, require_maintainer, require_steward
 from core.store import lock_pool
@@ -29,7 +36,7 @@ def admit(context: Context, who: Who, pool_id: int = 0, project_id: int = 0) -> 
     project = _project(context.session, context, pool, project_id)
     context.enter(pool, project)
     if who is Who.ALL:
-        context.enter(pool, project, member_of(context.session, pool.id or 0, context.account.person_id))
+        context.enter(pool, project, member_of(context.session, pool.id, context.account.person_id))
         return
     _join(context, pool, project)
     if who in {Who.PROJECT, Who.MAINTAINER}:
@@ -60,7 +67,7 @@ def _pool_of_person(context: Context, who: Who) -> int:
         person = context.session.get_one(Person, context.account.person_id)
         if person.pool_id not in {member.pool_id for member in found}:
             pools = context.session.exec(select(Pool).where(col(Pool.id).in_([one.pool_id for one in found])))
-            raise WhichPoolError(tuple((pool.id or 0, pool.name) for pool in pools))
+            raise WhichPoolError(tuple((pool.id, pool.name) for pool in pools))
         return person.pool_id or 0
     return found[0].pool_id if len(found) == 1 else 0
 
@@ -73,7 +80,7 @@ def _project(session: Session, context: Context, pool: Pool, project_id: int) ->
 def _join(context: Context, pool: Pool, project: Project | None) -> None:
     """Make sure that the sender is a member; in a project's channel they become one by speaking."""
     session, person_id = context.session, context.account.person_id
-    member = member_of(session, pool.id or 0, person_id)
+    member = member_of(session, pool.id, person_id)
     if member is None and (context.is_private or context.chat.pool_id != pool.id):
         raise NoPoolError
     if member is None:

@@ -11,7 +11,6 @@ from sqlmodel import select
 
 from core.chat import views
 from core.chat.message import Choice, Message
-from core.chat.text import Text
 from core.tables import Good
 from core.tables_chat import Card
 from core.tasks import find_task
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from core.chat.say import Say
+    from core.chat.text import Text
     from core.tables import Task
     from core.tables_chat import Chat, Outbox
 
@@ -59,7 +59,7 @@ def place(session: Session, pool_id: int, chat: Chat, row: Outbox, message: Mess
     session.add(card)
 
 
-def mark(  # noqa: PLR0913 a change is just these
+def mark(
     session: Session,
     pool_id: int,
     subject: str,

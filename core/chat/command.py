@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.chat.arguments import begins_with_task
 from core.chat.message import Reply
@@ -14,7 +14,8 @@ from core.chat.parameters import Kind, Parameter, usage
 if TYPE_CHECKING:
     from core.chat.context import Context
 
-Handler = Callable[..., Reply | Sequence[Reply] | None]
+Handler = Callable[..., Reply | Sequence[Reply]]
+Declared = TypeVar("Declared", bound=Handler)
 
 
 class Who(StrEnum):
@@ -37,13 +38,13 @@ class Press(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command. `topic` groups it in the help; hidden ones are for buttons."""
+    """One command. `topic` groups it in the help, `does` says there what it is for; hidden ones are for buttons."""
 
     name: str
     parameters: tuple[Parameter, ...]
     who: Who
     topic: str
-    help: str
+    does: str
     handler: Handler
     press: Press = Press.EACH
     hidden: bool = False
@@ -56,8 +57,6 @@ class Command:
     def run(self, context: Context, values: dict[str, Any]) -> list[Reply]:
         """Run the handler; return what it answers."""
         replies = self.handler(context, **values)
-        if replies is None:
-            return []
         return [replies] if isinstance(replies, Reply) else list(replies)
 
 
@@ -69,20 +68,20 @@ class Commands:
         self.topic = topic
         self.commands: list[Command] = []
 
-    def __call__(  # noqa: PLR0913 a command is just these
+    def __call__(
         self,
         name: str,
         *parameters: Parameter,
         who: Who,
-        help: str,  # noqa: A002 the word of the help page
+        does: str,
         press: Press = Press.EACH,
         hidden: bool = False,
         aliases: tuple[str, ...] = (),
-    ) -> Callable[[Handler], Handler]:
+    ) -> Callable[[Declared], Declared]:
         """Declare a handler as a command."""
 
-        def declare(handler: Handler) -> Handler:
-            command = Command(name, parameters, who, self.topic, help, handler, press, hidden, aliases)
+        def declare(handler: Declared) -> Declared:
+            command = Command(name, parameters, who, self.topic, does, handler, press, hidden, aliases)
             self.commands.append(command)
             return handler
 

@@ -91,7 +91,7 @@ class Context:
     @property
     def pool_id(self) -> int:
         """The number of the pool."""
-        return self.pool.id or 0
+        return self.pool.id
 
     def enter(self, pool: Pool | None, project: Project | None = None, member: Member | None = None) -> None:
         """Set what the command is about; access does."""

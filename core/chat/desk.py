@@ -74,7 +74,7 @@ class Desk:
         )
         if row is not None and message.subject and pool_id and not message.edits:
             cards.place(self.session, pool_id, chat, row, message)
-            self._fresh.add(row.id or 0)
+            self._fresh.add(row.id)
         return row
 
     def to_channels(self, pool_id: int, project_id: int | None, write: Callable[[Say], Message | None]) -> None:

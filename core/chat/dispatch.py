@@ -18,7 +18,8 @@ from core.chat.refusals import refuse
 from core.chat.text import Text
 from core.errors import Refusal
 from core.identity import account_of, chat_of, private_chat
-from core.tables_chat import Account, Card, Chat, Delivery, Inbox, Person, Press as PressRow
+from core.tables_chat import Account, Card, Chat, Delivery, Inbox, Person
+from core.tables_chat import Press as PressRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 FAULTS_MAX = 3
 TEXT_LENGTH_MAX = 20_000
+INDEX_DIGITS_MAX = 3
+ID_DIGITS_MAX = 18
 SIGN = re.compile(r"[/!](?=[^\W\d_])")
 
 
@@ -147,7 +150,7 @@ class Handling:
 
     def _answer(self, text: str) -> bool:
         """Take a plain reply to one of our messages as the answer it asked for, or as the number of a choice."""
-        shown = outbox.message_shown(self.session, self.chat.id or 0, self.event.reply_to) if self.event.reply_to else None
+        shown = outbox.message_shown(self.session, self.chat.id, self.event.reply_to) if self.event.reply_to else None
         if shown is None:
             return False
         message = Message.from_json(shown.payload)
@@ -170,12 +173,16 @@ class Handling:
     def press(self) -> None:
         """Handle a press: `choice` names delivery and index, or the index of a choice under the message `reply_to`."""
         delivery_id, _, index = self.event.choice.rpartition(":")
-        if not index.isascii() or not index.isdigit() or len(index) > 3:  # noqa: PLR2004 no message has a thousand choices
+        if not index.isascii() or not index.isdigit() or len(index) > INDEX_DIGITS_MAX:
             return
         if delivery_id:
-            shown = self.session.get(Delivery, int(delivery_id)) if delivery_id.isdigit() and len(delivery_id) < 19 else None  # noqa: PLR2004 a 64-bit number
+            shown = (
+                self.session.get(Delivery, int(delivery_id))
+                if delivery_id.isdigit() and len(delivery_id) <= ID_DIGITS_MAX
+                else None
+            )
         else:
-            shown = outbox.message_shown(self.session, self.chat.id or 0, self.event.reply_to)
+            shown = outbox.message_shown(self.session, self.chat.id, self.event.reply_to)
         if shown is not None and shown.chat_id == self.chat.id:
             self._press(shown, int(index))
         else:
@@ -194,11 +201,13 @@ class Handling:
         if known is not None:
             who = self.session.get_one(Account, known.account_id)
             mine = who.id == self.account.id
-            self._toast(context.say("You did that already.") if mine else context.say("{name} did that already.", name=who.name))
+            self._toast(
+                context.say("You did that already.") if mine else context.say("{name} did that already.", name=who.name)
+            )
             return
         is_done = self.run_command(context, choice.pool_id, choice.project_id, answer_silence=True)
         if is_done and key:
-            self.session.add(PressRow(key=key, account_id=self.account.id or 0, at=self.desk.now))
+            self.session.add(PressRow(key=key, account_id=self.account.id, at=self.desk.now))
 
     def _press_key(self, command: Command | None, shown: Delivery, index: int) -> str:
         if command is None or command.press is Press.AGAIN:
@@ -270,21 +279,24 @@ class Handling:
 
     def _send(self, context: Context, reply: Reply) -> None:
         message = Message(reply.text, reply.choices, reply.answers, reply.subject, self.event.ref, file=reply.file)
-        pool_id = context.pool.id or 0 if context.has_pool else 0
+        pool_id = context.pool.id if context.has_pool else 0
         if reply.where is Where.PRIVATE and not context.is_private:
             self._send_private(context, message, pool_id)
         elif reply.where is Where.EDIT and self.pressed is not None:
-            self.desk.post(self.chat, replace(message, edits=self.pressed.edits or self.pressed.id or 0, reply_to=""), Priority.EDIT)
-        elif self.pressed is not None and reply.subject and self._shows(reply.subject):
+            self.desk.post(
+                self.chat,
+                replace(message, edits=self.pressed.edits or self.pressed.id, reply_to=""),
+                Priority.EDIT,
+            )
+        elif self.pressed is not None and reply.subject and self._shows(self.pressed, reply.subject):
             self._toast(Text.of(str(reply.text).split("\n", maxsplit=1)[0]))
         else:
             self.desk.post(self.chat, message, Priority.REPLY, pool_id=pool_id)
 
-    def _shows(self, subject: str) -> bool:
+    def _shows(self, pressed: Delivery, subject: str) -> bool:
         """Tell whether the pressed message is the live card of a subject, so that it follows by itself."""
-        assert self.pressed is not None  # noqa: S101 only asked after a press
         query = select(Card.id).where(Card.chat_id == self.chat.id, Card.subject == subject)
-        return self.pressed.payload.get("subject") == subject and self.session.exec(query).first() is not None
+        return pressed.payload.get("subject") == subject and self.session.exec(query).first() is not None
 
     def _send_private(self, context: Context, message: Message, pool_id: int) -> None:
         """Answer in the sender's private chat; where there is none yet, offer the way to it."""
@@ -297,5 +309,3 @@ class Handling:
         text = context.say("That's for you alone.")
         link = (str(context.say("See mine")), f"run-{context.text.split()[0]}")
         self.desk.post(self.chat, Message(text, reply_to=self.event.ref, link=link), Priority.REPLY)
-
-

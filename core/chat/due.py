@@ -101,7 +101,9 @@ def _run_one(
             return False
         lock_pool(session, key[0])
         happened = act(session, key, now)
-        desk = Desk(session, now, f"due:{act.__name__}:{key[0]}:{key[1]}:{int(now.timestamp())}", language=house.language)
+        desk = Desk(
+            session, now, f"due:{act.__name__}:{key[0]}:{key[1]}:{int(now.timestamp())}", language=house.language
+        )
         notices.tell(desk, happened)
         desk.draw()
     return True

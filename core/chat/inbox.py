@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 
-def receive(session: Session, platform: str, event_id: str, chat: str, payload: dict[str, Any], now: datetime) -> bool:  # noqa: PLR0913 a row is just these
+def receive(session: Session, platform: str, event_id: str, chat: str, payload: dict[str, Any], now: datetime) -> bool:
     """Keep an event; return whether it is new. `chat` is what order is kept in."""
     known = select(Inbox.id).where(Inbox.platform == platform, Inbox.event_id == event_id)
     if session.exec(known).first() is not None:

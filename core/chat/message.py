@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from typing import Any, Self
 
-from core.chat.text import Text, any_json
+from core.chat.text import Text
 from core.identity import Place, Sender
 
 
@@ -147,8 +147,8 @@ class Message:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Read what `to_json` gave."""
-        rest = {name: tuple(one) if isinstance(one, list) else one for name, one in value.items()}
-        rest["text"] = any_json(value["text"])
+        rest: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in value.items()}
+        rest["text"] = Text.from_json(value["text"])
         rest["choices"] = tuple(Choice(*choice) for choice in value["choices"])
         return cls(**rest)
 
@@ -171,10 +171,12 @@ def merged(messages: list[Message]) -> Message:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a message could not be sent: `retry_seconds` if it is worth another try, `gone` if the chat is closed to us."""
+    """Why a message could not be sent: `retry_seconds` if another try may help, `gone` if the chat is closed to us.
+
+    `ambiguous`: it may have arrived all the same.
+    """
 
     reason: str
     retry_seconds: float | None = None
     gone: bool = False
     ambiguous: bool = False
-    extra: dict[str, str] = field(default_factory=dict)

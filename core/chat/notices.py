@@ -63,16 +63,19 @@ def _join_requested(desk: Desk, event: ev.JoinRequested) -> None:
     for member in maintainers(desk.session, event.project) if event.project else stewards(desk.session, event.pool):
         desk.to_member(member, write)
     if event.project is not None:
-        desk.to_channels(event.pool.id or 0, event.project.id, write)
+        desk.to_channels(event.pool.id, event.project.id, write)
 
 
 def _project_founded(desk: Desk, event: ev.ProjectFounded) -> None:
     pool = desk.session.get_one(Pool, event.project.pool_id)
 
     def write(say: Say) -> Message:
-        remove = Choice(str(say("Remove {project}", project=event.project.name)), "project archive", pool.id or 0, event.project.id)
+        remove = Choice(
+            str(say("Remove {project}", project=event.project.name)), "project archive", pool.id, event.project.id
+        )
         return Message(
-            say("{name} founded the project **{project}**.", name=event.member.name, project=event.project.name), (remove,)
+            say("{name} founded the project **{project}**.", name=event.member.name, project=event.project.name),
+            (remove,),
         )
 
     for steward in stewards(desk.session, pool):
@@ -87,13 +90,17 @@ def _posted(desk: Desk, event: ev.TaskPosted) -> None:
 
 def _cancelled(desk: Desk, event: ev.TaskCancelled) -> None:
     for holder in event.holders:
-        desk.to_member(holder, lambda say: Message(say("{task} was cancelled.", task=views.task_title(say, event.task))))
+        desk.to_member(
+            holder, lambda say: Message(say("{task} was cancelled.", task=views.task_title(say, event.task)))
+        )
 
 
 def _handed_on(desk: Desk, event: ev.HandedOn) -> None:
     desk.to_member(
         event.giver,
-        lambda say: Message(say("{name} takes over {task}.", name=event.member.name, task=views.task_title(say, event.task))),
+        lambda say: Message(
+            say("{name} takes over {task}.", name=event.member.name, task=views.task_title(say, event.task))
+        ),
     )
 
 
@@ -116,7 +123,10 @@ def _rejected(desk: Desk, event: ev.Rejected) -> None:
     desk.to_member(
         event.member,
         lambda say: Message(
-            joined([say("{name} rejected #{number}.", name=event.by.name, number=event.task.number), Text.of(event.why)], " ")
+            joined(
+                [say("{name} rejected #{number}.", name=event.by.name, number=event.task.number), Text.of(event.why)],
+                " ",
+            )
         ),
     )
 
@@ -179,7 +189,14 @@ def _batch_made(desk: Desk, event: ev.BatchMade) -> None:
             last=say.hours(event.product.last_average or 0),
             good=event.good.name,
         )
-        return Message(text, (Choice(str(say("Confirm {good}", good=event.good.name)), f'confirm "{event.good.name}"', event.good.pool_id),))
+        return Message(
+            text,
+            (
+                Choice(
+                    str(say("Confirm {good}", good=event.good.name)), f'confirm "{event.good.name}"', event.good.pool_id
+                ),
+            ),
+        )
 
     desk.to_other_channels(event.good.pool_id, event.product.project_id, ask)
 
@@ -191,7 +208,9 @@ def _batch_offered(desk: Desk, event: ev.BatchOffered) -> None:
         def write(say: Say, maximum: int = want.maximum or 0) -> Message:
             name = event.good.name
             text = say("There's {good} now: you'd pay at most {cost} each.", good=name, cost=say.hours(maximum))
-            return Message(text, (Choice(str(say("Don't want {good}", good=name)), f'unwant "{name}"', event.good.pool_id),))
+            return Message(
+                text, (Choice(str(say("Don't want {good}", good=name)), f'unwant "{name}"', event.good.pool_id),)
+            )
 
         desk.to_member(member, write)
 
@@ -201,7 +220,9 @@ def _expired(desk: Desk, event: ev.BatchExpired) -> None:
         desk.to_channels(
             event.good.pool_id,
             event.product.project_id,
-            lambda say: Message(say("Past its date, no longer offered: {count}.", count=views.amount(say, event.good, event.units))),
+            lambda say: Message(
+                say("Past its date, no longer offered: {count}.", count=views.amount(say, event.good, event.units))
+            ),
         )
 
 
@@ -209,8 +230,18 @@ def _missing(desk: Desk, event: ev.UnitsMissing) -> None:
     name, good = event.member.name, event.good
 
     def ask(say: Say) -> Message:
-        text = say("{name} did not get {count}. Right? Then: `/return {good} {name}`", name=name, count=views.amount(say, good, event.units), good=good.name)
-        choice = Choice(str(say("Return {name}'s {good}", name=name, good=good.name)), f'return "{good.name}" "{name}"', good.pool_id, event.product.project_id)
+        text = say(
+            "{name} did not get {count}. Right? Then: `/return {good} {name}`",
+            name=name,
+            count=views.amount(say, good, event.units),
+            good=good.name,
+        )
+        choice = Choice(
+            str(say("Return {name}'s {good}", name=name, good=good.name)),
+            f'return "{good.name}" "{name}"',
+            good.pool_id,
+            event.product.project_id,
+        )
         return Message(text, (choice,))
 
     desk.to_channels(good.pool_id, event.product.project_id, ask)
@@ -220,7 +251,11 @@ def _returned(desk: Desk, event: ev.UnitsReturned) -> None:
     desk.to_member(
         event.member,
         lambda say: Message(
-            say("{count} went back; you have {hours} again.", count=views.amount(say, event.good, event.units), hours=say.hours(event.cost))
+            say(
+                "{count} went back; you have {hours} again.",
+                count=views.amount(say, event.good, event.units),
+                hours=say.hours(event.cost),
+            )
         ),
     )
 
@@ -228,7 +263,11 @@ def _returned(desk: Desk, event: ev.UnitsReturned) -> None:
 def _reminder(desk: Desk, event: ev.ReminderDue) -> None:
     def write(say: Say) -> Message:
         due = say.when(event.task.due_at) if event.task.due_at else Text()
-        text = say("{task} is due now.", task=views.task_title(say, event.task)) if event.overdue else say("{task} is due {when}.", task=views.task_title(say, event.task), when=due)
+        text = (
+            say("{task} is due now.", task=views.task_title(say, event.task))
+            if event.overdue
+            else say("{task} is due {when}.", task=views.task_title(say, event.task), when=due)
+        )
         return Message(text, views.task_choices(desk.session, say, event.task))
 
     desk.to_member(event.member, write)
@@ -238,7 +277,9 @@ def _released(desk: Desk, event: ev.Released) -> None:
     card = _task_card(
         desk,
         event.task,
-        lambda say: say("#{number} is open again: {name} did not report it.", number=event.task.number, name=event.member.name),
+        lambda say: say(
+            "#{number} is open again: {name} did not report it.", number=event.task.number, name=event.member.name
+        ),
     )
     desk.to_channels(event.task.pool_id, event.task.project_id, card)
 
@@ -252,7 +293,11 @@ def _ran_out(desk: Desk, event: ev.Unwanted) -> None:
         member,
         lambda say: Message(
             say("Your want for {good} ran out after eight rounds.", good=name),
-            (Choice(str(say("Want {good} again", good=name)), f'want "{name}" {event.want.units}', event.good.pool_id),),
+            (
+                Choice(
+                    str(say("Want {good} again", good=name)), f'want "{name}" {event.want.units}', event.good.pool_id
+                ),
+            ),
         ),
     )
 
@@ -272,9 +317,9 @@ def _round_held(desk: Desk, event: RoundHeld) -> None:
     for claimed in event.applied.claimed:
         desk.mark(claimed.task.pool_id, task_subject(claimed.task))
     for result in event.outcome.tasks:
-        desk.mark(event.pool.id or 0, f"task {result.number}")
+        desk.mark(event.pool.id, f"task {result.number}")
     for good in event.outcome.goods:
-        desk.mark(event.pool.id or 0, f"good {good.good_id}")
+        desk.mark(event.pool.id, f"good {good.good_id}")
     for want in event.applied.ran_out:
         _ran_out(desk, ev.Unwanted(desk.session.get_one(Good, (want.pool_id, want.good_id)), want, ran_out=True))
     report.send(desk, event)

@@ -27,7 +27,7 @@ LEASE = timedelta(seconds=60)
 ATTEMPTS_MAX = 8
 
 
-def post(  # noqa: PLR0913 a message is just these
+def post(
     session: Session,
     chat: Chat,
     message: Message,

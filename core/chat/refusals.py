@@ -8,14 +8,13 @@ from core import errors as e
 from core import moments, numbers, periods, settings, timetable
 from core.chat import parameters
 from core.chat.message import Choice
-from core.chat.text import Text
-from core.errors import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from core.chat.say import Say
-
+    from core.chat.text import Text
+    from core.errors import Refusal
 
 
 def refuse(say: Say, error: Refusal, text: str) -> tuple[Text, tuple[Choice, ...]]:
@@ -59,7 +58,9 @@ def _who(say: Say, names: tuple[str, ...]) -> str:
 
 def _out_of_bounds(say: Say, error: e.OutOfBoundsError) -> Text:
     low, high = _bounded(say, error.kind, error.low), _bounded(say, error.kind, error.high)
-    return say("{value} won't do: from {low} to {high}.", value=_bounded(say, error.kind, error.value), low=low, high=high)
+    return say(
+        "{value} won't do: from {low} to {high}.", value=_bounded(say, error.kind, error.value), low=low, high=high
+    )
 
 
 def _number(say: Say, error: numbers.NumberError) -> Text:
@@ -75,14 +76,25 @@ def _hours_number(say: Say, error: numbers.NumberError) -> Text:
 
 def _number_bounds(say: Say, error: numbers.NumberBoundsError) -> Text:
     low, high = _bounded(say, error.kind, error.least), _bounded(say, error.kind, error.most)
-    return say("'{word}' won't do: from {low} to {high}, e.g. `{example}`.", word=error.word, low=low, high=high, example=error.example)
+    return say(
+        "'{word}' won't do: from {low} to {high}, e.g. `{example}`.",
+        word=error.word,
+        low=low,
+        high=high,
+        example=error.example,
+    )
 
 
 def _unknown_name(say: Say, error: e.UnknownNameError) -> Text:
     if error.near:
         return say("{word}: did you mean **{near}**?", word=error.word, near=" / ".join(error.near))
     lists = {"good": "/goods", "member": "/members", "project": "/pool"}
-    return say("I know no {kind} '{word}'. See `{list}`.", kind=kind_name(say, error.kind), word=error.word, list=lists.get(error.kind, "/help"))
+    return say(
+        "I know no {kind} '{word}'. See `{list}`.",
+        kind=kind_name(say, error.kind),
+        word=error.word,
+        list=lists.get(error.kind, "/help"),
+    )
 
 
 def _not_enough_free(say: Say, error: e.NotEnoughFreeError) -> Text:
@@ -111,7 +123,11 @@ def _still_bidding(say: Say, error: e.StillBiddingError) -> Text:
 
 def _not_yours(say: Say, error: e.NotYoursError) -> Text:
     if error.names:
-        return say("#{number} isn't yours, {names} has it. See `/task {number}`", number=error.number, names=say.names(error.names))
+        return say(
+            "#{number} isn't yours, {names} has it. See `/task {number}`",
+            number=error.number,
+            names=say.names(error.names),
+        )
     return say("You don't have #{number} yet. Type `/claim {number}` first.", number=error.number)
 
 
@@ -140,8 +156,16 @@ def _over_cap(say: Say, error: e.OverCapError) -> Text:
 def _nothing_gathered(say: Say, error: e.NothingGatheredError) -> Text:
     if error.waiting:
         first = error.waiting[0]
-        return say("#{number} for {good} still waits for somebody else's word: `/confirm {number}`", number=first, good=error.good)
-    return say("No confirmed work for {good} yet. How long did it take? `/made {good} {units} 2h`", good=error.good, units=error.units)
+        return say(
+            "#{number} for {good} still waits for somebody else's word: `/confirm {number}`",
+            number=first,
+            good=error.good,
+        )
+    return say(
+        "No confirmed work for {good} yet. How long did it take? `/made {good} {units} 2h`",
+        good=error.good,
+        units=error.units,
+    )
 
 
 def _task_closed(say: Say, error: e.TaskClosedError) -> Text:
@@ -155,7 +179,11 @@ def _unknown_setting(say: Say, error: settings.UnknownSettingError) -> Text:
 
 
 def _not_whole(say: Say, error: numbers.NotWholeError) -> Text:
-    return say("{word}: how many, a whole number, or at most {hours} each?", word=error.word, hours=say.hours(error.thousandths))
+    return say(
+        "{word}: how many, a whole number, or at most {hours} each?",
+        word=error.word,
+        hours=say.hours(error.thousandths),
+    )
 
 
 def _missing(say: Say, error: parameters.MissingError) -> Text:
@@ -195,8 +223,12 @@ LINES: dict[type[Refusal], Callable[[Say, Any], Text]] = {
     e.ChannelTakenError: lambda say, x: say("This chat is {project}'s already. See `/project`", project=x.project),
     e.TaskClosedError: _task_closed,
     e.StillBiddingError: _still_bidding,
-    e.TakenError: lambda say, x: say("#{number} is taken by {names}. Others: `/tasks`", number=x.number, names=say.names(x.names)),
-    e.AlreadyYoursError: lambda say, x: say("#{number} is yours already. When it's done: `/done {number}`", number=x.number),
+    e.TakenError: lambda say, x: say(
+        "#{number} is taken by {names}. Others: `/tasks`", number=x.number, names=say.names(x.names)
+    ),
+    e.AlreadyYoursError: lambda say, x: say(
+        "#{number} is yours already. When it's done: `/done {number}`", number=x.number
+    ),
     e.NotYoursError: _not_yours,
     e.AlreadyReportedError: lambda say, x: say("#{number} is reported already. See `/task {number}`", number=x.number),
     e.NothingReportedError: _nothing_reported,
@@ -216,7 +248,9 @@ LINES: dict[type[Refusal], Callable[[Say, Any], Text]] = {
     e.NotCommonWorkError: lambda say, x: say(
         "#{number} counts when {good} is given out; nobody has to back it.", number=x.number, good=x.good
     ),
-    e.NotOtherProjectError: lambda say, x: say("That takes somebody of another project than {project}.", project=x.project),
+    e.NotOtherProjectError: lambda say, x: say(
+        "That takes somebody of another project than {project}.", project=x.project
+    ),
     e.OutOfBoundsError: _out_of_bounds,
     e.PastMomentError: lambda say, x: say("{when} is over. Try `fri` or `3d`.", when=say.when(x.moment)),
     e.NotYoursToChangeError: lambda say, x: say(
@@ -250,11 +284,19 @@ LINES: dict[type[Refusal], Callable[[Say, Any], Text]] = {
     numbers.NumberError: _hours_number,
     numbers.NumberBoundsError: _number_bounds,
     numbers.NotWholeError: _not_whole,
-    moments.UnreadableMomentError: lambda say, x: say("I can't read '{word}' as a day. Try `{example}`.", word=x.word, example=x.example),
+    moments.UnreadableMomentError: lambda say, x: say(
+        "I can't read '{word}' as a day. Try `{example}`.", word=x.word, example=x.example
+    ),
     moments.FarMomentError: lambda say, x: say("{word} is too far away. Try `fri` or `3d`.", word=x.word),
-    periods.UnreadablePeriodError: lambda say, x: say("I can't read '{word}' as a time. Try `{example}`.", word=x.word, example=x.example),
-    timetable.UnreadableTimetableError: lambda say, x: say("I can't read '{word}' as rounds. Try `{example}`.", word=x.word, example=x.example),
-    timetable.UnknownZoneError: lambda say, x: say("I know no time zone '{name}'. Try `{example}`.", name=x.name, example=x.example),
+    periods.UnreadablePeriodError: lambda say, x: say(
+        "I can't read '{word}' as a time. Try `{example}`.", word=x.word, example=x.example
+    ),
+    timetable.UnreadableTimetableError: lambda say, x: say(
+        "I can't read '{word}' as rounds. Try `{example}`.", word=x.word, example=x.example
+    ),
+    timetable.UnknownZoneError: lambda say, x: say(
+        "I know no time zone '{name}'. Try `{example}`.", name=x.name, example=x.example
+    ),
     parameters.UnreadableError: _unreadable,
     parameters.MissingError: _missing,
     parameters.SurplusError: lambda say, x: say("'{word}' is one word too many. See `/help`", word=x.word),
@@ -277,9 +319,11 @@ CHOICES: dict[type[Refusal], Callable[[Say, Any, str], list[Choice]]] = {
     e.WhichProjectError: lambda _say, x, text: [Choice(name, text, 0, project_id) for project_id, name in x.projects],
     e.WhoseReportError: lambda _say, x, _text: [Choice(name, f'{x.verb} {x.number} "{name}"') for name in x.names],
     e.StillBiddingError: lambda say, x, _text: [
-        Choice(str(say("I'd do #{number}", number=x.number)), f"bid {x.number} {say.weight(x.weight).replace(',', '.')}")
+        Choice(
+            str(say("I'd do #{number}", number=x.number)), f"bid {x.number} {say.weight(x.weight).replace(',', '.')}"
+        )
     ],
-    e.NotYoursError: lambda say, x, _text: []
-    if x.names
-    else [Choice(str(say("Claim #{number}", number=x.number)), f"claim {x.number}")],
+    e.NotYoursError: lambda say, x, _text: (
+        [] if x.names else [Choice(str(say("Claim #{number}", number=x.number)), f"claim {x.number}")]
+    ),
 }

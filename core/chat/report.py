@@ -1,4 +1,4 @@
-"""The report of a round: one message per channel, its own tasks and goods first; and in private what concerns oneself."""
+"""The report of a round: one message per channel, its own tasks and goods first; in private what concerns oneself."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-
 from core.chat import views
 from core.chat.message import Choice, Message
 from core.chat.text import Text, joined
 from core.identity import channels_of
 from core.ledger import balance
-from core.rounds.hold import RoundHeld
-from core.rounds.inputs import GoodResult, Inputs, Outcome, ProductResult, TaskResult
 from core.tables import Good, Member, Pool, Product, Project, Round, Task
 
 if TYPE_CHECKING:
@@ -21,6 +18,8 @@ if TYPE_CHECKING:
 
     from core.chat.desk import Desk
     from core.chat.say import Say
+    from core.rounds.hold import RoundHeld
+    from core.rounds.inputs import GoodResult, Inputs, Outcome, ProductResult, TaskResult
 
 LINES_MAX = 12
 DOUBLE_WEIGHT = 200
@@ -37,7 +36,7 @@ class Line:
 
 def send(desk: Desk, event: RoundHeld) -> None:
     """Write the report to every channel, and to every member in private what changed for them."""
-    pool_id = event.pool.id or 0
+    pool_id = event.pool.id
     for chat in channels_of(desk.session, pool_id):
         project_id = chat.project_id or 0
 
@@ -67,7 +66,7 @@ def message(session: Session, say: Say, event: RoundHeld, project_id: int) -> Me
     choices = [choice for line in own if line in shown for choice in line.choices]
     if len(shown) < len(lines):
         more = say("All results")
-        choices.append(Choice(str(more), f"rounds {event.round.number}", event.pool.id or 0))
+        choices.append(Choice(str(more), f"rounds {event.round.number}", event.pool.id))
     return Message(joined([head, *(line.text for line in shown), tail]), tuple(choices))
 
 
@@ -78,9 +77,11 @@ def all_lines(session: Session, say: Say, pool: Pool, inputs: Inputs, outcome: O
     of_good = {row.id: row.good_id for row in inputs.products}
     for product in outcome.products:
         products[of_good[product.product_id]].append(product)
-    for good in outcome.goods:
-        if good.wanted or good.made or good.given or good.left or good.pledged:
-            lines.append(_good_line(session, say, pool, good, products[good.good_id]))
+    lines += [
+        _good_line(session, say, pool, good, products[good.good_id])
+        for good in outcome.goods
+        if good.wanted or good.made or good.given or good.left or good.pledged
+    ]
     return lines
 
 
@@ -88,13 +89,13 @@ def _task_line(session: Session, say: Say, pool: Pool, result: TaskResult) -> Li
     task = session.get_one(Task, (pool.id, result.task_id))
     title = views.task_title(say, task)
     if result.winners:
-        names = say.names([views.name_of(session, pool.id or 0, winner) for winner in result.winners])
+        names = say.names([views.name_of(session, pool.id, winner) for winner in result.winners])
         text = say("{task}: {names} at {weight}", task=title, names=names, weight=say.weight(result.cleared))
         return Line(text, frozenset({task.project_id}))
     text = say("{task}: open at {weight}", task=title, weight=say.weight(result.weight))
     if result.old_weight < DOUBLE_WEIGHT <= result.weight:
         text = text + say(", an hour counts double by now")
-    claim = Choice(str(say("Claim #{number}", number=task.number)), f"claim {task.number}", pool.id or 0)
+    claim = Choice(str(say("Claim #{number}", number=task.number)), f"claim {task.number}", pool.id)
     return Line(text, frozenset({task.project_id}), (claim,))
 
 
@@ -173,7 +174,7 @@ def by_member(outcome: Outcome) -> dict[int, MemberOutcome]:
 
 
 def _private(session: Session, say: Say, event: RoundHeld, member: Member, outcome: MemberOutcome) -> Message:
-    pool_id = event.pool.id or 0
+    pool_id = event.pool.id
     lines = [say("**Round {number}** in {pool}", number=event.round.number, pool=event.pool.name)]
     if outcome.units:
         goods = {good_id: session.get_one(Good, (pool_id, good_id)) for good_id in outcome.units}

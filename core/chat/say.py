@@ -124,9 +124,8 @@ class Say:
 
     def names(self, names: tuple[str, ...] | list[str]) -> str:
         """Show names: `Ana, Bo and Cy`."""
-        if len(names) < 2:  # noqa: PLR2004 one name needs no "and"
-            return "".join(names)
-        return str(self("{first} and {last}", first=", ".join(names[:-1]), last=names[-1]))
+        *first, last = names or ("",)
+        return str(self("{first} and {last}", first=", ".join(first), last=last)) if first else last
 
     def amount(self, count: int, good_name: str, unit: str, units_name: str) -> str:
         """Show units of a good: `2 loaves`, or `2 bread` where it has no unit."""

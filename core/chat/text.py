@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,8 +83,3 @@ def joined(parts: Iterable[Text | str], separator: str = "\n") -> Text:
         if text:
             result = result + separator + text if result else text
     return result
-
-
-def any_json(value: Any) -> Text:  # noqa: ANN401 JSON
-    """Read a text from a payload; a plain string is allowed."""
-    return Text.of(value) if isinstance(value, str) else Text.from_json(value)

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from sqlmodel import select
+
 from core.chat import inbox, outbox
 from core.chat.commands import table
 from core.chat.dispatch import House, dispatch_all
 from core.chat.due import run_due
 from core.chat.message import Event, Incoming, Message, Priority
-from core.identity import Place, Sender
+from core.identity import Place, Sender, account_of, chat_of
 from core.store import Store
 from core.tables_chat import Account, Chat, Delivery
 
@@ -88,7 +90,7 @@ class Player:
         self.now = until
         self._deliver()
 
-    def say(self, platform: str, who: str, chat: str, text: str, *, reply: str = "", edit: bool = False) -> None:  # noqa: PLR0913 a step is just these
+    def say(self, platform: str, who: str, chat: str, text: str, *, reply: str = "", edit: bool = False) -> None:
         """Let somebody write, reply, edit or press."""
         self.shown = []
         self.count += 1
@@ -102,7 +104,9 @@ class Player:
             kind = Incoming.EDIT if edit else Incoming.TEXT
             event = Event(f"{self.count}", kind, place, sender, text.replace("\\n", "\n"), f"u{self.count}", reply_to)
         with self.store.write() as session:
-            inbox.receive(session, platform, event.event_id, f"{place.platform}:{place.address}", event.to_json(), self.now)
+            inbox.receive(
+                session, platform, event.event_id, f"{place.platform}:{place.address}", event.to_json(), self.now
+            )
         dispatch_all(self.house, self.now)
         self._deliver()
 
@@ -113,7 +117,11 @@ class Player:
                 delivery = self._newest(session, delivery_id)
                 message = Message.from_json(delivery.payload)
             labels = [choice.label.casefold() for choice in message.choices]
-            index = labels.index(wanted) if wanted in labels else next((n for n, one in enumerate(labels) if one.startswith(wanted)), -1)
+            index = (
+                labels.index(wanted)
+                if wanted in labels
+                else next((n for n, one in enumerate(labels) if one.startswith(wanted)), -1)
+            )
             if index >= 0:
                 return Event(f"{self.count}", Incoming.PRESS, place, sender, choice=f"{delivery.id}:{index}")
         reason = f"no button [{label}] in {key}"
@@ -142,7 +150,7 @@ class Player:
 
     def _deliver(self) -> None:
         with self.store.read() as session:
-            platforms = sorted({chat.platform for chat in session.exec(_all_chats())})
+            platforms = sorted(session.exec(select(Chat.platform).distinct()))
         for platform in platforms:
             while self._deliver_next(platform):
                 pass
@@ -152,12 +160,12 @@ class Player:
             delivery = outbox.bind_next(session, platform, self.now, card_seconds=0)
             if delivery is None:
                 return False
-            outbox.sent(session, delivery.id or 0, f"b{delivery.id}", self.now)
+            outbox.sent(session, delivery.id, f"b{delivery.id}", self.now)
             key = self._key_of(session, session.get_one(Chat, delivery.chat_id))
         message = Message.from_json(delivery.payload)
         is_new = delivery.edits is None and delivery.priority != Priority.TOAST
         if is_new:
-            self.messages[key].append(delivery.id or 0)
+            self.messages[key].append(delivery.id)
         text = message.plain("!" if platform == "matrix" else "/")
         if text:
             shown = Shown(key, text, is_new)
@@ -169,12 +177,6 @@ class Player:
         if chat.account_id is None:
             return _prefixed(chat.platform, chat.address)
         return _prefixed(chat.platform, f"dm:{session.get_one(Account, chat.account_id).user_id}")
-
-
-def _all_chats() -> object:
-    from sqlmodel import select  # noqa: PLC0415
-
-    return select(Chat)
 
 
 def _prefixed(platform: str, name: str) -> str:
@@ -198,7 +200,9 @@ def _chat_key(platform: str, who: str, chat: str) -> str:
 
 def play(path: Path, store: Store, write: Callable[[str], None]) -> None:
     """Play a transcript file against an empty store. Raises MismatchError at the first line that does not hold."""
-    player = Player(store, lambda shown: write("\n".join(f"    {shown.chat}| {line}" for line in shown.text.splitlines())))
+    player = Player(
+        store, lambda shown: write("\n".join(f"    {shown.chat}| {line}" for line in shown.text.splitlines()))
+    )
     chat = ""
     for number, line in _lines(path):
         text = line.strip()
@@ -213,7 +217,14 @@ def play(path: Path, store: Store, write: Callable[[str], None]) -> None:
                 platform = (step["platform"] or "console").casefold()
                 chat = _chat_key(platform, step["who"], step["chat"])
                 open_private(player, platform, step["who"])
-                player.say(platform, step["who"], step["chat"], step["text"], reply=step["reply"] or "", edit=bool(step["edit"]))
+                player.say(
+                    platform,
+                    step["who"],
+                    step["chat"],
+                    step["text"],
+                    reply=step["reply"] or "",
+                    edit=bool(step["edit"]),
+                )
             else:
                 chat = check(player, text, chat)
         except (LookupError, ValueError, re.error) as error:
@@ -222,8 +233,6 @@ def play(path: Path, store: Store, write: Callable[[str], None]) -> None:
 
 def open_private(player: Player, platform: str, who: str) -> None:
     """Private chats are open from the start: a person can be reached as soon as they are known."""
-    from core.identity import account_of, chat_of  # noqa: PLC0415
-
     with player.store.write() as session:
         account = account_of(session, _sender(platform, who))
         chat_of(session, _place(platform, who, "dm"), account)
@@ -263,7 +272,9 @@ def check(player: Player, text: str, chat: str) -> str:
     found = next((one for one in map(pattern.search, lines) if one), None)
     if (found is None) == (match["sign"] == ">"):
         said = "\n      ".join(lines) or "nothing"
-        reason = f"{'no' if found is None else 'a'} line in {chat} matches /{pattern.pattern}/, said there:\n      {said}"
+        reason = (
+            f"{'no' if found is None else 'a'} line in {chat} matches /{pattern.pattern}/, said there:\n      {said}"
+        )
         raise LookupError(reason)
     if found is not None:
         player.kept.update({name: value for name, value in found.groupdict().items() if value is not None})

@@ -12,7 +12,7 @@ from core.chat.text import Text, joined
 from core.reports import backers_needed, count_backers
 from core.tables import Batch, Claim, Contribution, Good, Member, Product, Project, Task, Want
 from core.tasks import bids_on, claims_of
-from core.units import effort, round_half_up, show_weight
+from core.units import ORDINARY_WEIGHT, effort, round_half_up, show_weight
 
 if TYPE_CHECKING:
     from core.chat.say import Say
@@ -44,7 +44,9 @@ def task_line(session: Session, say: Say, task: Task) -> Text:
     if task.due_at is not None:
         parts.append(say("due {when}", when=say.when(task.due_at)))
     if task.product_id is not None:
-        parts.append(say("for {good}", good=good_of(session, session.get_one(Product, (task.pool_id, task.product_id))).name))
+        parts.append(
+            say("for {good}", good=good_of(session, session.get_one(Product, (task.pool_id, task.product_id))).name)
+        )
     return joined([*parts, task_state(session, say, task)], " · ")
 
 
@@ -84,7 +86,7 @@ def claim_state(session: Session, say: Say, claim: Claim) -> Text:
         return say("{name}: {hours} confirmed", name=name, hours=hours)
     if claim.disputed_at is not None:
         return say("{name}: {hours} disputed", name=name, hours=hours)
-    if claim.weight == 100:  # noqa: PLR2004 an ordinary hour needs no sum
+    if claim.weight == ORDINARY_WEIGHT:
         return say("{name}: {hours} to be confirmed", name=name, hours=hours)
     work, weight = say.hours(claim.hours), say.weight(claim.weight)
     return say("{name}: {work} {weight} = {hours} to be confirmed", name=name, work=work, weight=weight, hours=hours)
@@ -170,7 +172,9 @@ def waiting_effort(session: Session, member: Member) -> int:
 
 def wanted_units(session: Session, good: Good) -> int:
     """Return how many units are wanted right now."""
-    query = select(Want.units).where(Want.pool_id == good.pool_id, Want.good_id == good.id, col(Want.ended_at).is_(None))
+    query = select(Want.units).where(
+        Want.pool_id == good.pool_id, Want.good_id == good.id, col(Want.ended_at).is_(None)
+    )
     return sum(session.exec(query))
 
 
@@ -211,7 +215,11 @@ def want_line(session: Session, say: Say, good: Good, want: Want) -> Text:
     count = amount(say, good, want.units)
     parts = [say("**{good}**", good=good.name) if not good.unit else Text(), Text.of(count)]
     if want.bid is not None:
-        parts.append(say("at most {bid} each", bid=say.hours(want.bid)) if want.units > 1 else say("at most {bid}", bid=say.hours(want.bid)))
+        parts.append(
+            say("at most {bid} each", bid=say.hours(want.bid))
+            if want.units > 1
+            else say("at most {bid}", bid=say.hours(want.bid))
+        )
     elif want.maximum is not None:
         parts.append(say("at cost, at most {bid}", bid=say.hours(want.maximum)))
     else:
@@ -227,5 +235,3 @@ def want_line(session: Session, say: Say, good: Good, want: Want) -> Text:
 def batch_average(batch: Batch) -> int:
     """Return a batch's effort per unit."""
     return round_half_up(batch.effort, batch.units)
-
-

@@ -39,7 +39,9 @@ def good(context: Context, wanted: Good) -> Text:
         return say("{good} was not there yet in round {number}.", good=wanted.name, number=row.number)
     offered = sum(one.offered for one in outcome.products if one.product_id in of_good)
     costs = sorted({one.cost for one in outcome.products if one.product_id in of_good and one.offered})
-    head = say("Round {number}: {wanted} wanted, {offered} there", number=row.number, wanted=demand.wanted, offered=offered)
+    head = say(
+        "Round {number}: {wanted} wanted, {offered} there", number=row.number, wanted=demand.wanted, offered=offered
+    )
     cost = say("; cost {costs}", costs=" / ".join(say.hours(one) for one in costs)) if costs else Text()
     own = next((one for one in outcome.wants if one.good_id == wanted.id and one.member_id == context.member.id), None)
     if own is None:
@@ -63,7 +65,11 @@ def _own(context: Context, say: Say, own: WantResult, inputs: Inputs) -> Text:
     got = say(". You got {count}", count=views.amount(say, wanted, own.got)) if own.got else Text()
     if enough is None:
         return bid + got + say(". No bid would have got one.") if not own.got else bid + got + say(".")
-    more = say("; {enough} would have got one more.", enough=say.hours(enough)) if own.got else say("; {enough} would have got one.", enough=say.hours(enough))
+    more = (
+        say("; {enough} would have got one more.", enough=say.hours(enough))
+        if own.got
+        else say("; {enough} would have got one.", enough=say.hours(enough))
+    )
     return bid + got + more
 
 
@@ -78,7 +84,13 @@ def task(context: Context, number: int) -> Text:
         lines.append(say("No round has decided about it yet."))
         return joined(lines)
     if result.weight != result.old_weight:
-        lines.append(say("Nobody took it, so its weight rose from {old} to {new}.", old=say.weight(result.old_weight), new=say.weight(result.weight)))
+        lines.append(
+            say(
+                "Nobody took it, so its weight rose from {old} to {new}.",
+                old=say.weight(result.old_weight),
+                new=say.weight(result.weight),
+            )
+        )
     if result.eligible > len(result.winners):
         lines.append(
             say(
@@ -90,9 +102,17 @@ def task(context: Context, number: int) -> Text:
             )
         )
     elif result.winners:
-        lines.append(say("Round {number}: as many bids as places, so it counts {weight}.", number=row.number, weight=say.weight(result.cleared)))
+        lines.append(
+            say(
+                "Round {number}: as many bids as places, so it counts {weight}.",
+                number=row.number,
+                weight=say.weight(result.cleared),
+            )
+        )
     else:
-        lines.append(say("Round {number}: no bid at {weight} or less.", number=row.number, weight=say.weight(result.weight)))
+        lines.append(
+            say("Round {number}: no bid at {weight} or less.", number=row.number, weight=say.weight(result.weight))
+        )
     return joined(lines)
 
 
@@ -111,7 +131,9 @@ def balance(context: Context) -> Text:
         TransferKind.LEAVE: say("left"),
     }
     lines = [say("Balance: **{balance}**", balance=say.hours(standing.balance))]
-    lines += [say("{hours} {name}", hours=say.hours(amount), name=names[kind]) for kind, amount in sums.items() if amount]
+    lines += [
+        say("{hours} {name}", hours=say.hours(amount), name=names[kind]) for kind, amount in sums.items() if amount
+    ]
     waiting = views.waiting_effort(session, member)
     if waiting:
         lines.append(say("{hours} is confirmed and counts when somebody wants the result.", hours=say.hours(waiting)))

@@ -9,7 +9,6 @@ from sqlalchemy import insert
 from sqlmodel import col, select
 
 from core.ledger import Entry, TransferKind
-from core.rounds.inputs import Inputs, Outcome
 from core.tables import Batch, Contribution, GivenUnit, Good, Member, Pool, Product, Round, Task, Transfer, Want
 from core.tasks import take_slot
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from core.events import Claimed
+    from core.rounds.inputs import Inputs, Outcome
 
 WANT_ROUNDS_MAX = 8
 
@@ -32,7 +32,7 @@ class Applied:
     ran_out: list[Want]
 
 
-def apply(session: Session, pool: Pool, current: Round, inputs: Inputs, outcome: Outcome, now: datetime) -> Applied:  # noqa: PLR0913 a round is just these
+def apply(session: Session, pool: Pool, current: Round, inputs: Inputs, outcome: Outcome, now: datetime) -> Applied:
     """Write a round's outcome; `current` is the round's row."""
     claimed = _apply_tasks(session, pool, outcome, now)
     _apply_given(session, pool, current, outcome, now)
@@ -133,7 +133,15 @@ def _entries(current: Round, outcome: Outcome) -> list[Entry]:
     """Return the transfers of a round: costs in, recognised effort out, the rest shared."""
     number = current.number
     entries = [
-        Entry(f"cost:{number}:{n}", TransferKind.COST, row.member_id, None, row.units * row.cost, f"want:{row.want_id}", number)
+        Entry(
+            f"cost:{number}:{n}",
+            TransferKind.COST,
+            row.member_id,
+            None,
+            row.units * row.cost,
+            f"want:{row.want_id}",
+            number,
+        )
         for n, row in enumerate(outcome.given)
     ]
     entries += [

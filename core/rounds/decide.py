@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core import sharing
-from core.allocation import clear_task
+from core.allocation import apportion, clear_task
 from core.labour import rise
 from core.rounds.goods import GoodClearing, clear_good
 from core.rounds.inputs import CreditRow, GivenRow, Outcome, ShareRow, TaskResult, TaskRow, WantRow
@@ -26,17 +26,17 @@ def decide(inputs: Inputs) -> Outcome:
     clearings = _decide_goods(inputs)
     given = [row for clearing in clearings for row in clearing.given]
     wanted = sorted((row for clearing in clearings for row in clearing.wants), key=lambda row: row.want_id)
-    credits, waiting = _recognise(inputs, given)
+    credited, waiting = _recognise(inputs, given)
     charged = sum(row.units * row.cost for row in given)
-    surplus = inputs.commons + charged - sum(row.credited for row in credits)
-    shares = _settle(inputs, surplus, given, credits)
+    surplus = inputs.commons + charged - sum(row.credited for row in credited)
+    shares = _settle(inputs, surplus, given, credited)
     return Outcome(
         tasks=tasks,
         products=[row for clearing in clearings for row in clearing.products],
         goods=[clearing.good for clearing in clearings],
         wants=wanted,
         given=given,
-        credits=credits,
+        credits=credited,
         shares=shares,
         surplus=surplus,
         waiting=waiting,
@@ -61,7 +61,10 @@ def _decide_task(inputs: Inputs, task: TaskRow, bids: list[BidRow], hours_left: 
     lots = {bid.member_id: sharing.lottery(secret, inputs.number, f"#{task.number}", bid.member_id) for bid in eligible}
     eligible.sort(key=lambda bid: lots[bid.member_id])
     clearing = clear_task(
-        task.free, weight, np.array([bid.weight for bid in eligible], np.int64), np.arange(len(eligible), dtype=np.int64)
+        task.free,
+        weight,
+        np.array([bid.weight for bid in eligible], np.int64),
+        np.arange(len(eligible), dtype=np.int64),
     )
     winners = [eligible[index].member_id for index in clearing.winners.tolist()]
     for winner in winners:
@@ -80,9 +83,7 @@ def _decide_goods(inputs: Inputs) -> list[GoodClearing]:
         batches[batch.product_id].append(batch)
     for want, covered in zip(inputs.wants, coverage(inputs), strict=True):
         wants[want.good_id].append((want, covered))
-    return [
-        clear_good(inputs, good, products[good.id], batches, wants[good.id]) for good in inputs.goods
-    ]
+    return [clear_good(inputs, good, products[good.id], batches, wants[good.id]) for good in inputs.goods]
 
 
 def coverage(inputs: Inputs) -> list[int]:
@@ -142,22 +143,21 @@ def _fund(inputs: Inputs, given: list[GivenRow], due: dict[int, int]) -> dict[in
             due[row.id] = due_now
     for product_id, parts in increases.items():
         total = sum(part for _id, part in parts)
-        paid = sharing.apportion(min(total, costs[product_id]), [part for _id, part in parts]) if total else []
-        for (row_id, _part), amount in zip(parts, paid, strict=False):
-            funded[row_id] += int(amount)
+        if total:
+            paid = apportion(min(total, costs[product_id]), [part for _id, part in parts]).tolist()
+            for (row_id, _part), amount in zip(parts, paid, strict=True):
+                funded[row_id] += amount
     return funded
 
 
-def _settle(inputs: Inputs, surplus: int, given: list[GivenRow], credits: list[CreditRow]) -> list[ShareRow]:
+def _settle(inputs: Inputs, surplus: int, given: list[GivenRow], credited: list[CreditRow]) -> list[ShareRow]:
     balances = {member.id: member.balance for member in inputs.members}
     getting: set[int] = set()
     for row in given:
         balances[row.member_id] -= row.units * row.cost
         getting.add(row.member_id)
-    raised = defaultdict[int, int](int)
-    for credit in credits:
+    for credit in credited:
         balances[credit.member_id] = balances.get(credit.member_id, 0) + credit.credited
-        raised[credit.member_id] += credit.credited
         if credit.credited:
             getting.add(credit.member_id)
     sharers = [member for member in inputs.members if member.shares or member.id in getting]

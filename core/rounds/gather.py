@@ -51,10 +51,9 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 
-
 def gather(session: Session, pool: Pool, current: Round, due_at: datetime) -> Inputs:
     """Return the inputs of a round that is due at `due_at`."""
-    pool_id = pool.id or 0
+    pool_id = pool.id
     settings = PoolSettings(pool.settings)
     last = last_round(session, pool_id)
     since = last.due_at if last else None
@@ -118,7 +117,7 @@ def _caps(session: Session, pool_id: int) -> list[CapRow]:
 def _goods(
     session: Session, pool: Pool, since: datetime | None
 ) -> tuple[list[GoodRow], list[ProductRow], list[BatchRow]]:
-    pool_id = pool.id or 0
+    pool_id = pool.id
     goods = {good.id: good for good in session.exec(select(Good).where(Good.pool_id == pool_id, Good.free == ""))}
     products = session.exec(select(Product).where(Product.pool_id == pool_id).order_by(col(Product.id))).all()
     offers = {product.id: Offer(product) for product in products if product.good_id in goods}
@@ -165,13 +164,7 @@ def _made(session: Session, pool_id: int, since: datetime | None) -> dict[int, i
 
 
 def _wants(session: Session, pool_id: int) -> list[WantRow]:
-    query = (
-        select(
-            Want.id, Want.good_id, Want.member_id, Want.product_id, Want.units, Want.got, Want.bid, Want.maximum, Want.waited
-        )
-        .where(Want.pool_id == pool_id, col(Want.ended_at).is_(None))
-        .order_by(col(Want.at), col(Want.id))
-    )  # type: ignore[call-overload] SQLModel types at most four columns
+    query = select(Want).where(Want.pool_id == pool_id, col(Want.ended_at).is_(None))
     return [
         WantRow(
             row.id,
@@ -184,14 +177,12 @@ def _wants(session: Session, pool_id: int) -> list[WantRow]:
             NONE if row.maximum is None else row.maximum,
             row.waited,
         )
-        for row in session.exec(query)
+        for row in session.exec(query.order_by(col(Want.at), col(Want.id)))
     ]
 
 
-def _members(
-    session: Session, pool: Pool, settings: PoolSettings, current: Round, due_at: datetime
-) -> list[MemberRow]:
-    pool_id = pool.id or 0
+def _members(session: Session, pool: Pool, settings: PoolSettings, current: Round, due_at: datetime) -> list[MemberRow]:
+    pool_id = pool.id
     balances, recognised = ledger.balances(session, pool_id), ledger.recognised(session, pool_id)
     active = _active(session, pool_id, active_since(session, pool_id, current.number or 0))
     query = select(Member).where(Member.pool_id == pool_id, col(Member.admitted_at).is_not(None))
@@ -223,7 +214,9 @@ def _contributions(session: Session, pool_id: int, backers: int, batch_ids: set[
     needed = backers if count_projects(session, pool_id) > 1 else 0
     backed = _backed_tasks(session, pool_id, needed)
     taken = _taken_products(session, pool_id, needed)
-    query = select(Contribution).where(Contribution.pool_id == pool_id, Contribution.recognised < col(Contribution.effort))
+    query = select(Contribution).where(
+        Contribution.pool_id == pool_id, Contribution.recognised < col(Contribution.effort)
+    )
     rows = []
     for one in session.exec(query.order_by(col(Contribution.confirmed_at), col(Contribution.id))):
         is_common = one.product_id is None
@@ -262,5 +255,3 @@ def _taken_products(session: Session, pool_id: int, needed: int) -> set[int]:
         is_other = needed == 0 or bool(homes[member_id] - {project_id})
         counts[product_id] += int(is_other and (product_id, member_id) not in makers)
     return {product_id for product_id, count in counts.items() if count >= max(1, needed)}
-
-

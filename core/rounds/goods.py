@@ -63,7 +63,15 @@ def clear_good(
     bids = _bids(market, [want for want, _covered in wants])
     results = [
         WantResult(
-            want.id, good.id, want.member_id, want.units, max(bid, NONE), covered, got[position], lost[position], int(bid < NONE)
+            want.id,
+            good.id,
+            want.member_id,
+            want.units,
+            max(bid, NONE),
+            covered,
+            got[position],
+            lost[position],
+            int(bid < NONE),
         )
         for position, ((want, covered), bid) in enumerate(zip(wants, bids, strict=True))
     ]
@@ -160,26 +168,29 @@ def _hand_out(
         pile = [batch.id for batch, count in zip(of_product, taken, strict=True) for _unit in range(count)]
         piles.append(pile[::-1])
     counts: dict[tuple[int, int, int], int] = {}
-    for (position, _bid), product in zip(market.singles, receivers, strict=True):
-        if product >= 0:
-            unit = (position, piles[product].pop(), product)
+    for (position, _bid), receiver in zip(market.singles, receivers, strict=True):
+        if receiver >= 0:
+            unit = (position, piles[receiver].pop(), receiver)
             counts[unit] = counts.get(unit, 0) + 1
     return sorted(
         GivenRow(
-            wants[position][0].id, wants[position][0].member_id, batch_id, market.products[product].id, count, costs[product]
+            wants[position][0].id,
+            wants[position][0].member_id,
+            batch_id,
+            market.products[index].id,
+            count,
+            costs[index],
         )
-        for (position, batch_id, product), count in counts.items()
+        for (position, batch_id, index), count in counts.items()
     )
 
 
-def _demand(
-    good: GoodRow, products: list[ProductRow], wants: list[tuple[WantRow, int]], got: list[int]
-) -> GoodResult:
+def _demand(good: GoodRow, products: list[ProductRow], wants: list[tuple[WantRow, int]], got: list[int]) -> GoodResult:
     average = average_effort(products)
     unmet = sum(
         want.units - count
         for (want, _covered), count in zip(wants, got, strict=True)
-        if want.bid in {NONE} or average == NONE or want.bid >= average
+        if NONE in {want.bid, average} or want.bid >= average
     )
     given, pledged = sum(got), sum(product.pledged for product in products)
     left = sum(product.units for product in products) - given

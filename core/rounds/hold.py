@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlmodel import select
+from sqlmodel import col, select
 
 from core.events import Event
 from core.rounds.apply import Applied, apply
 from core.rounds.decide import decide
 from core.rounds.gather import gather
-from core.rounds.inputs import Inputs, Outcome
 from core.store import lock_pool
 from core.tables import Pool, Round
 from core.timing import current_round, open_round, record_missed, schedule
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+    from core.rounds.inputs import Inputs, Outcome
     from core.store import Store
 
 
@@ -49,13 +49,13 @@ class Decided:
 
 def due_pools(session: Session, now: datetime) -> list[int]:
     """Return the pools whose round is due."""
-    query = select(Pool.id).where(Pool.round_due_at <= now).order_by(Pool.round_due_at, Pool.id)  # type: ignore[operator, arg-type] columns
-    return [pool_id for pool_id in session.exec(query) if pool_id is not None]
+    query = select(Pool.id).where(col(Pool.round_due_at) <= now)
+    return list(session.exec(query.order_by(col(Pool.round_due_at), col(Pool.id))))
 
 
 def preview(session: Session, pool: Pool, now: datetime) -> Decided:
     """Return what would happen if the round were held now, by the same code."""
-    inputs = gather(session, pool, current_round(session, pool.id or 0), now)
+    inputs = gather(session, pool, current_round(session, pool.id), now)
     return Decided(pool.revision, inputs, decide(inputs))
 
 

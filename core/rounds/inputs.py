@@ -106,8 +106,8 @@ class ContributionRow(NamedTuple):
     recognised: int
 
 
-def _packed(value: object) -> bytes:
-    columns = {one.name: getattr(value, one.name) for one in fields(value)}  # type: ignore[arg-type] a dataclass
+def _packed(value: Inputs | Outcome) -> bytes:
+    columns = {one.name: getattr(value, one.name) for one in fields(value)}
     return zlib.compress(json.dumps(columns, separators=(",", ":")).encode())
 
 
@@ -221,7 +221,7 @@ class ShareRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a round decided. `waiting` is the effort due that the levy could not carry, `kept` what nobody could share."""
+    """What a round decided. `waiting`: effort due that the levy could not carry; `kept`: what nobody could share."""
 
     tasks: list[TaskResult] = field(default_factory=list)
     products: list[ProductResult] = field(default_factory=list)

@@ -11,6 +11,8 @@ from core import batches, goods, pledges, wants
 from core.chat import views
 from core.chat.cards import good_subject
 from core.chat.command import Commands, Press, Who
+from core.chat.commands.lists import PAGE as PAGES
+from core.chat.commands.lists import read_page
 from core.chat.commands.tasks import card, find_member
 from core.chat.message import Choice, Reply
 from core.chat.parameters import Kind, Parameter
@@ -20,6 +22,7 @@ from core.names import find
 from core.settings import N_, UnfitSettingError
 from core.sharing import Rule
 from core.tables import Good, Product, Project, Task
+from core.units import HOUR
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 command = Commands("goods")
 PAGE = 5
 HINTS_MAX = 2
+MEANT_MAX = 20  # a bid of more whole hours is no count that somebody forgot
 GOOD = Parameter("name", Kind.NAME, example="bread")
 
 
@@ -49,7 +53,7 @@ def _units(unit: str) -> tuple[str, str]:
     """Return a unit's singular and plural; `loaf/loaves` gives both."""
     one, _, many = unit.partition("/")
     if one and not many:
-        many = str(inflect.engine().plural_noun(one)) or one  # type: ignore[arg-type] it takes plain words
+        many = inflect.engine().plural_noun(one) or one
     return one.strip(), many.strip()
 
 
@@ -69,9 +73,9 @@ def _rule(rule: str) -> str:
     Parameter("rule", Kind.TEXT, "rule", optional=True, example="effort"),
     Parameter("pickup", Kind.TEXT, "pickup", optional=True, example='"Fri 17–19, Mill St"'),
     who=Who.MAINTAINER,
-    help=N_("your project makes this good"),
+    does=N_("your project makes this good"),
 )
-def new(context: Context, name: str, unit: str = "", free: str = "", rule: str = "", pickup: str = "") -> Reply:  # noqa: PLR0913 what a good takes
+def new(context: Context, name: str, unit: str = "", free: str = "", rule: str = "", pickup: str = "") -> Reply:
     """Add a product of the project."""
     one, many = _units(unit)
     draft = goods.GoodDraft(name, one, many, free, _rule(rule), pickup)
@@ -90,9 +94,9 @@ def new(context: Context, name: str, unit: str = "", free: str = "", rule: str =
     Parameter("rule", Kind.TEXT, "rule", optional=True, example="effort"),
     Parameter("pickup", Kind.TEXT, "pickup", optional=True, example='"Fri 17–19, Mill St"'),
     who=Who.MAINTAINER,
-    help=N_("change what is said about a good"),
+    does=N_("change what is said about a good"),
 )
-def change(context: Context, name: str, unit: str = "", free: str = "", rule: str = "", pickup: str = "") -> Reply:  # noqa: PLR0913 what a good takes
+def change(context: Context, name: str, unit: str = "", free: str = "", rule: str = "", pickup: str = "") -> Reply:
     """Change a good that the project makes."""
     good = _good(context, name)
     product = goods.product_of(context.session, good, context.project)
@@ -104,7 +108,7 @@ def change(context: Context, name: str, unit: str = "", free: str = "", rule: st
     return good_card(context, good, context.say("Changed."))
 
 
-@command("good", GOOD, who=Who.ANY, help=N_("one good, with its makers"), press=Press.AGAIN)
+@command("good", GOOD, who=Who.ANY, does=N_("one good, with its makers"), press=Press.AGAIN)
 def show(context: Context, name: str) -> Reply:
     """Show a good."""
     return good_card(context, _good(context, name))
@@ -114,16 +118,15 @@ def show(context: Context, name: str) -> Reply:
     "goods",
     Parameter("words", Kind.NOTE, optional=True),
     who=Who.ANY,
-    help=N_("what there is: /goods [bread]"),
+    does=N_("what there is: /goods [bread]"),
     press=Press.AGAIN,
 )
 def overview(context: Context, words: str = "") -> Reply:
     """List the goods, or show the one named."""
-    number = words.removeprefix("page:")
-    is_page = number != words and number.isascii() and number.isdigit() and len(number) < 4  # noqa: PLR2004 pages
+    is_page = PAGES.fullmatch(words) is not None
     if words and not is_page:
         return good_card(context, _good(context, words))
-    page = max(0, int(number) - 1) if is_page else 0
+    page = read_page(words) if is_page else 0
     where = Good.pool_id == context.pool_id
     total = context.session.exec(select(func.count()).select_from(Good).where(where)).one()
     query = select(Good).where(where).order_by(col(Good.name_key)).offset(page * PAGE).limit(PAGE)
@@ -145,7 +148,7 @@ def overview(context: Context, words: str = "") -> Reply:
     Parameter("hours", Kind.HOURS, optional=True, example="2.5h"),
     Parameter("until", Kind.MOMENT, "until", optional=True),
     who=Who.PROJECT,
-    help=N_("your project made units of a good"),
+    does=N_("your project made units of a good"),
 )
 def made(context: Context, name: str, units: int, hours: int | None = None, until: datetime | None = None) -> Reply:
     """Turn what has gathered into a batch, with the sender's own work if they say so."""
@@ -155,16 +158,22 @@ def made(context: Context, name: str, units: int, hours: int | None = None, unti
     count, batch = views.amount(say, good, units), result.batch
     if result.report is not None:
         task = result.report.task
-        heading = say("{count} of {good}, offered once #{number} is confirmed.", count=count, good=good.name, number=task.number)
+        heading = say(
+            "{count} of {good}, offered once #{number} is confirmed.", count=count, good=good.name, number=task.number
+        )
         return card(context, task, heading)
     average = say.hours(views.batch_average(batch))
     if batch.needs == "project":
-        text = say("{count} at {effort} each: far more than last time, so another project has to confirm it.", count=count, effort=average)
+        text = say(
+            "{count} at {effort} each: far more than last time, so another project has to confirm it.",
+            count=count,
+            effort=average,
+        )
         return good_card(context, good, text)
     return good_card(context, good, say("{count} made, {effort} each.", count=count, effort=average))
 
 
-@command("confirm", GOOD, who=Who.ANY, help=N_("confirm a large batch of another project"))
+@command("confirm", GOOD, who=Who.ANY, does=N_("confirm a large batch of another project"))
 def confirm(context: Context, name: str) -> Reply:
     """Confirm a large batch for another project."""
     good = _good(context, name)
@@ -182,9 +191,16 @@ WANT_OPTIONS = (
 
 
 @command(
-    "want", GOOD, Parameter("count", Kind.COUNT, optional=True), *WANT_OPTIONS, who=Who.ANY, help=N_("you'd like units of a good")
+    "want",
+    GOOD,
+    Parameter("count", Kind.COUNT, optional=True),
+    *WANT_OPTIONS,
+    who=Who.ANY,
+    does=N_("you'd like units of a good"),
 )
-def want(context: Context, name: str, count: int = 1, most: int | None = None, maker: str = "", every: str = "") -> Reply:  # noqa: PLR0913 what a want takes
+def want(
+    context: Context, name: str, count: int = 1, most: int | None = None, maker: str = "", every: str = ""
+) -> Reply:
     """Place a want, or get a free good at once."""
     good = _good(context, name)
     if good.free:
@@ -222,7 +238,9 @@ def _place(context: Context, good: Good, draft: wants.WantDraft, also: Choice | 
 
 def helpful_tasks(session: Session, pool_id: int) -> tuple[int, ...]:
     """Return the numbers of open tasks that would help somebody who has too little free."""
-    query = select(Task.number).where(Task.pool_id == pool_id, col(Task.closed_at).is_(None), col(Task.opened_at).is_not(None))
+    query = select(Task.number).where(
+        Task.pool_id == pool_id, col(Task.closed_at).is_(None), col(Task.opened_at).is_not(None)
+    )
     return tuple(session.exec(query.order_by(col(Task.weight).desc(), col(Task.number)).limit(HINTS_MAX)))
 
 
@@ -233,22 +251,22 @@ def helpful_tasks(session: Session, pool_id: int) -> tuple[int, ...]:
     Parameter("count", Kind.COUNT, optional=True),
     *WANT_OPTIONS[1:],
     who=Who.ANY,
-    help=N_("the same with a bid: at most so many hours a unit"),
+    does=N_("the same with a bid: at most so many hours a unit"),
 )
-def bid(context: Context, name: str, most: int, count: int = 1, maker: str = "", every: str = "") -> Reply:  # noqa: PLR0913 what a want takes
+def bid(context: Context, name: str, most: int, count: int = 1, maker: str = "", every: str = "") -> Reply:
     """Place a want with a bid; a small whole number may have been meant as a count."""
     good = _good(context, name)
     if good.free:
-        return want(context, name)  # type: ignore[no-any-return] declared above
+        return want(context, name)
     draft = wants.WantDraft(count, most, _product(context, good, maker), bool(every))
     also = None
-    if count == 1 and most % 1000 == 0 and 1 < most // 1000 <= 20:  # noqa: PLR2004 nobody means 21 units by "21"
-        label = context.say("I meant {count}", count=views.amount(context.say, good, most // 1000))
-        also = Choice(str(label), f'want "{good.name}" {most // 1000}', context.pool_id)
+    if count == 1 and most % HOUR == 0 and 1 < most // HOUR <= MEANT_MAX:
+        label = context.say("I meant {count}", count=views.amount(context.say, good, most // HOUR))
+        also = Choice(str(label), f'want "{good.name}" {most // HOUR}', context.pool_id)
     return _place(context, good, draft, also)
 
 
-@command("unwant", GOOD, who=Who.ANY, help=N_("take a want back"))
+@command("unwant", GOOD, who=Who.ANY, does=N_("take a want back"))
 def unwant(context: Context, name: str) -> Reply:
     """Take a want back."""
     good = _good(context, name)
@@ -263,7 +281,7 @@ def unwant(context: Context, name: str) -> Reply:
     Parameter("by", Kind.MOMENT, "by", optional=True),
     who=Who.MAINTAINER,
     press=Press.ONCE,
-    help=N_("your project will make units"),
+    does=N_("your project will make units"),
 )
 def pledge(context: Context, name: str, units: int, by: datetime | None = None) -> Reply:
     """Promise units of a product."""
@@ -282,7 +300,7 @@ def pledge(context: Context, name: str, units: int, by: datetime | None = None) 
     return context.reply(text, Choice(str(say("Undo")), "undo", context.pool_id))
 
 
-@command("collected", GOOD, who=Who.ANY, help=N_("you got it"))
+@command("collected", GOOD, who=Who.ANY, does=N_("you got it"))
 def collected(context: Context, name: str) -> Reply:
     """Record that the sender has got their units."""
     good, say = _good(context, name), context.say
@@ -290,22 +308,26 @@ def collected(context: Context, name: str) -> Reply:
     return context.reply(say("{name} has {count}.", name=context.member.name, count=views.amount(say, good, count)))
 
 
-@command("missing", GOOD, who=Who.ANY, help=N_("you did not get it"))
+@command("missing", GOOD, who=Who.ANY, does=N_("you did not get it"))
 def missing(context: Context, name: str) -> Reply:
     """Record that the sender did not get their units; the makers confirm it."""
     good, say = _good(context, name), context.say
     context.emit(goods.missing(context.session, context.member, good, context.now))
-    return context.reply(say("Noted. The makers have to confirm it: `/return {good} {name}`", good=good.name, name=context.member.name))
+    return context.reply(
+        say("Noted. The makers have to confirm it: `/return {good} {name}`", good=good.name, name=context.member.name)
+    )
 
 
-@command("handover", who=Who.ANY, help=N_("who gets what, with buttons"), press=Press.AGAIN)
+@command("handover", who=Who.ANY, does=N_("who gets what, with buttons"), press=Press.AGAIN)
 def handover(context: Context) -> Reply:
     """Show who has yet to collect what from the project; elsewhere, what the sender has to collect."""
     say, session = context.say, context.session
     if not context.has_project:
         return _own_handover(context)
     rows = goods.handover(session, context.project)
-    lines = [say("{name}: {count}", name=member.name, count=_named(context, good, count)) for member, good, count in rows]
+    lines = [
+        say("{name}: {count}", name=member.name, count=_named(context, good, count)) for member, good, count in rows
+    ]
     choices = [
         Choice(
             str(say("{name} got {good}", name=member.name, good=good.name)),
@@ -329,7 +351,9 @@ def _own_handover(context: Context) -> Reply:
         good, project = views.good_of(session, product), session.get_one(Project, (context.pool_id, product.project_id))
         lines.append(joined([_named(context, good, count), project.name, product.pickup], " · "))
         choices.append(Choice(str(say("Got {good}", good=good.name)), f'collected "{good.name}"', context.pool_id))
-        choices.append(Choice(str(say("Did not get {good}", good=good.name)), f'missing "{good.name}"', context.pool_id))
+        choices.append(
+            Choice(str(say("Did not get {good}", good=good.name)), f'missing "{good.name}"', context.pool_id)
+        )
     return context.in_place(joined(lines) or say("There's nothing for you to collect."), choices)
 
 
@@ -337,17 +361,23 @@ def _named(context: Context, good: Good, count: int) -> Text:
     return Text.of(f"{views.amount(context.say, good, count)}" + (f" ({good.name})" if good.unit else ""))
 
 
-@command("handed", GOOD, Parameter("person", Kind.NAME), who=Who.PROJECT, help=N_("somebody got it"), hidden=True)
+@command("handed", GOOD, Parameter("person", Kind.NAME), who=Who.PROJECT, does=N_("somebody got it"), hidden=True)
 def handed(context: Context, name: str, person: str) -> Reply:
     """Record for a member that they have got their units, and show who is left."""
     good = _good(context, name)
     goods.product_of(context.session, good, context.project)
     goods.collected(context.session, find_member(context, person), good, context.now)
     context.session.flush()
-    return handover(context)  # type: ignore[no-any-return] declared above
+    return handover(context)
 
 
-@command("return", GOOD, Parameter("person", Kind.NAME, example="BO"), who=Who.MAINTAINER, help=N_("not got or not collected: offer it again"))
+@command(
+    "return",
+    GOOD,
+    Parameter("person", Kind.NAME, example="BO"),
+    who=Who.MAINTAINER,
+    does=N_("not got or not collected: offer it again"),
+)
 def give_back(context: Context, name: str, person: str) -> Reply:
     """Reverse what a member did not get or collect."""
     good, say = _good(context, name), context.say
@@ -355,7 +385,10 @@ def give_back(context: Context, name: str, person: str) -> Reply:
     returned = goods.give_back(context.session, product, find_member(context, person), context.now)
     context.emit(returned)
     count = views.amount(say, good, returned.units)
-    heading = say("{count} went back; {name} has {hours} again.", count=count, name=returned.member.name, hours=say.hours(returned.cost))
+    heading = say(
+        "{count} went back; {name} has {hours} again.",
+        count=count,
+        name=returned.member.name,
+        hours=say.hours(returned.cost),
+    )
     return good_card(context, good, heading)
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from core.units import show_hours
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
-PAGES_MAX = 1000
+PAGE = re.compile(r"page:[0-9]{1,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +34,20 @@ class Filter:
         return " ".join([*parts, f"page:{page + 1}"])
 
 
+def read_page(word: str) -> int:
+    """Read `page:2`, which only buttons write, as the number of pages before it."""
+    return max(0, int(word.removeprefix("page:")) - 1)
+
+
 def read_filter(text: str) -> Filter:
     """Read a filter; hours that cannot be read are refused."""
     words: list[str] = []
     hours_max, mine, page = 0, False, 0
     for word in text.split():
-        number = word.removeprefix("page:")
         if word.casefold() == "mine":
             mine = True
-        elif number != word and number.isascii() and number.isdigit() and len(number) < 4:  # noqa: PLR2004 pages
-            page = max(0, min(int(number), PAGES_MAX) - 1)
+        elif PAGE.fullmatch(word):
+            page = read_page(word)
         elif tries_hours(word):
             hours_max = read_hours(word)
         else:
@@ -78,5 +83,3 @@ def _conditions(member: Member, wanted: Filter) -> list[ColumnElement[bool]]:
         conditions.append(col(Task.hours) <= wanted.hours_max)
     conditions += [col(Task.title).icontains(word, autoescape=True) for word in wanted.words]
     return conditions
-
-

@@ -19,12 +19,13 @@ from core.tables import Claim, Good, Member, Task, Transfer
 
 if TYPE_CHECKING:
     from core.chat.context import Context
+    from core.chat.say import Say
 
 command = Commands("me")
 HISTORY_PAGE = 8
 
 
-@command("me", who=Who.ANY, help=N_("your balance, tasks and wants"), press=Press.AGAIN)
+@command("me", who=Who.ANY, does=N_("your balance, tasks and wants"), press=Press.AGAIN)
 def me(context: Context) -> Reply:
     """Show where the sender stands."""
     session, say, member = context.session, context.tell, context.member
@@ -34,7 +35,12 @@ def me(context: Context) -> Reply:
     lines = [
         say("**{name}** in {pool}", name=member.name, pool=context.pool.name),
         say("Balance: {balance}", balance=say.hours(standing.balance)),
-        say("Free: {free} (limit {limit}, wants hold {held})", free=say.hours(max(0, standing.free)), limit=say.hours(standing.limit), held=say.hours(standing.held)),
+        say(
+            "Free: {free} (limit {limit}, wants hold {held})",
+            free=say.hours(max(0, standing.free)),
+            limit=say.hours(standing.limit),
+            held=say.hours(standing.held),
+        ),
     ]
     if waiting:
         lines.append(say("Waiting: {hours} (confirmed, not yet wanted)", hours=say.hours(waiting)))
@@ -53,14 +59,14 @@ def _own_tasks(context: Context) -> list[Task]:
     return list(context.session.exec(query.order_by(col(Task.due_at), col(Task.number))).all())
 
 
-def _want_line(context: Context, say: views.Say, good_id: int) -> Text:
+def _want_line(context: Context, say: Say, good_id: int) -> Text:
     good = context.session.get_one(Good, (context.pool_id, good_id))
     want = wants.standing_want(context.session, good, context.member)
     line = views.want_line(context.session, say, good, want) if want else Text()
     return say("Want: ") + line + (f" ({good.name})" if good.unit else "")
 
 
-@command("wants", who=Who.ANY, help=N_("your standing wants"), press=Press.AGAIN)
+@command("wants", who=Who.ANY, does=N_("your standing wants"), press=Press.AGAIN)
 def my_wants(context: Context) -> Reply:
     """List the sender's wants."""
     say, found = context.tell, wants.wants_of(context.session, context.member)
@@ -72,7 +78,11 @@ def my_wants(context: Context) -> Reply:
 
 
 @command(
-    "why", Parameter("number", Kind.TASK, example="12"), who=Who.ANY, help=N_("why a task went as it did"), press=Press.AGAIN
+    "why",
+    Parameter("number", Kind.TASK, example="12"),
+    who=Who.ANY,
+    does=N_("why a task went as it did"),
+    press=Press.AGAIN,
 )
 def why_task(context: Context, number: int) -> Reply:
     """Explain what the last round decided about a task."""
@@ -83,7 +93,7 @@ def why_task(context: Context, number: int) -> Reply:
     "why",
     Parameter("name", Kind.NAME, optional=True),
     who=Who.ANY,
-    help=N_("why you got it or not; without a word, why your balance is what it is"),
+    does=N_("why you got it or not; without a word, why your balance is what it is"),
     press=Press.AGAIN,
 )
 def why_good(context: Context, name: str = "") -> Reply:
@@ -97,7 +107,7 @@ def why_good(context: Context, name: str = "") -> Reply:
     "history",
     Parameter("page", Kind.COUNT, optional=True),
     who=Who.ANY,
-    help=N_("everything that moved your balance"),
+    does=N_("everything that moved your balance"),
     press=Press.AGAIN,
 )
 def history(context: Context, page: int = 1) -> Reply:
@@ -120,7 +130,7 @@ def history(context: Context, page: int = 1) -> Reply:
     Parameter("key", Kind.WORD, example="hours"),
     Parameter("value", Kind.REST, example="4h"),
     who=Who.ANY,
-    help=N_("your settings: hours, quiet, digest, name"),
+    does=N_("your settings: hours, quiet, digest, name"),
 )
 def change(context: Context, key: str, value: str) -> Reply:
     """Change one of the sender's own settings."""
@@ -128,7 +138,11 @@ def change(context: Context, key: str, value: str) -> Reply:
     if key == "name":
         return rename(context, member, value)
     member.settings = MemberSettings.change(member.settings, key, value)
-    return context.reply(say("{name}: {key} is {value} now.", name=member.name, key=key, value=MemberSettings(member.settings).shown(key)))
+    return context.reply(
+        say(
+            "{name}: {key} is {value} now.", name=member.name, key=key, value=MemberSettings(member.settings).shown(key)
+        )
+    )
 
 
 def rename(context: Context, member: Member, value: str) -> Reply:
@@ -136,7 +150,9 @@ def rename(context: Context, member: Member, value: str) -> Reply:
     old = member.name
 
     def is_taken(key: str) -> bool:
-        query = select(Member.id).where(Member.pool_id == context.pool_id, Member.name_key == key, Member.id != member.id)
+        query = select(Member.id).where(
+            Member.pool_id == context.pool_id, Member.name_key == key, Member.id != member.id
+        )
         return context.session.exec(query).first() is not None
 
     member.name = unique_name(read_name(value), is_taken)

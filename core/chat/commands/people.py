@@ -9,7 +9,6 @@ from sqlmodel import col, select
 from core import members, projects
 from core.chat.command import Commands, Press, Who
 from core.chat.commands.tasks import find_member
-from core.chat.message import Reply
 from core.chat.parameters import Kind, Parameter
 from core.errors import NotStewardError
 from core.settings import N_
@@ -21,13 +20,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from core.chat.context import Context
+    from core.chat.message import Reply
     from core.periods import Period
 
 command = Commands("people")
 PAGE = 20
 
 
-@command("join", Parameter("code", Kind.CODE), who=Who.ALL, help=N_("join a pool by its code"))
+@command("join", Parameter("code", Kind.CODE), who=Who.ALL, does=N_("join a pool by its code"))
 def join(context: Context, code: str) -> Reply:
     """Join the pool of a code."""
     pool = lock_pool(context.session, projects.pool_by_code(context.session, code).id or 0)
@@ -38,10 +38,14 @@ def join(context: Context, code: str) -> Reply:
     say = context.say
     if member.admitted_at is None:
         return context.reply(say("{pool} has been asked to let you in.", pool=pool.name))
-    return context.reply(say("Welcome to {pool}, {name}. What there is: `/goods`, what to do: `/tasks`", pool=pool.name, name=member.name))
+    return context.reply(
+        say(
+            "Welcome to {pool}, {name}. What there is: `/goods`, what to do: `/tasks`", pool=pool.name, name=member.name
+        )
+    )
 
 
-@command("admit", Parameter("name", Kind.NAME), who=Who.ANY, help=N_("let somebody in who asked"))
+@command("admit", Parameter("name", Kind.NAME), who=Who.ANY, does=N_("let somebody in who asked"))
 def admit(context: Context, name: str) -> Reply:
     """Admit somebody to the pool (stewards) or to the project (maintainers)."""
     member, say = find_member(context, name), context.say
@@ -57,7 +61,13 @@ def admit(context: Context, name: str) -> Reply:
     return context.in_place(say("{name} is in {project} now.", name=member.name, project=context.project.name))
 
 
-@command("members", Parameter("words", Kind.NOTE, optional=True), who=Who.ANY, help=N_("who is in the pool"), press=Press.AGAIN)
+@command(
+    "members",
+    Parameter("words", Kind.NOTE, optional=True),
+    who=Who.ANY,
+    does=N_("who is in the pool"),
+    press=Press.AGAIN,
+)
 def overview(context: Context, words: str = "") -> Reply:
     """List the members, those of the channel's project where there is one."""
     query = select(Member.name).where(
@@ -72,7 +82,7 @@ def overview(context: Context, words: str = "") -> Reply:
     return context.reply(say("Members: {names}", names=names) + more)
 
 
-@command("member new", Parameter("name", Kind.NAME), who=Who.MAINTAINER, help=N_("a member without a phone"))
+@command("member new", Parameter("name", Kind.NAME), who=Who.MAINTAINER, does=N_("a member without a phone"))
 def new(context: Context, name: str) -> Reply:
     """Add a member for whom maintainers speak."""
     member = members.new_member(context.session, context.pool, name, None, context.now)
@@ -83,7 +93,13 @@ def new(context: Context, name: str) -> Reply:
     return context.reply(say("{name} is a member now. To speak for {name}: `/as {name} claim 12`", name=member.name))
 
 
-@command("exempt", Parameter("name", Kind.NAME), Parameter("until", Kind.MOMENT, optional=True), who=Who.MAINTAINER, help=N_("somebody need not share costs for a while"))
+@command(
+    "exempt",
+    Parameter("name", Kind.NAME),
+    Parameter("until", Kind.MOMENT, optional=True),
+    who=Who.MAINTAINER,
+    does=N_("somebody need not share costs for a while"),
+)
 def exempt(context: Context, name: str, until: datetime | None = None) -> Reply:
     """Exempt a member of the project; no reason is asked or shown."""
     member, say = find_member(context, name), context.say
@@ -94,12 +110,10 @@ def exempt(context: Context, name: str, until: datetime | None = None) -> Reply:
     return context.reply(say("{name} is exempt", name=member.name) + when + ".")
 
 
-@command("break", Parameter("period", Kind.PERIOD, example="2w"), who=Who.ANY, help=N_("take time off"))
+@command("break", Parameter("period", Kind.PERIOD, example="2w"), who=Who.ANY, does=N_("take time off"))
 def take_break(context: Context, period: Period) -> Reply:
     """Pause; it counts in the rounds that open from now on."""
     say = context.say
     until = period.after(context.now, say.zone)
     members.take_break(context.member, until - context.now, context.now)
     return context.reply(say("{name} is off until {when}. Enjoy it!", name=context.member.name, when=say.when(until)))
-
-

@@ -28,7 +28,7 @@ command = Commands("pool")
 ROUNDS_PAGE = 5
 
 
-@command("pool new", Parameter("name", Kind.NAME), who=Who.ALL, help=N_("found a pool"))
+@command("pool new", Parameter("name", Kind.NAME), who=Who.ALL, does=N_("found a pool"))
 def new(context: Context, name: str) -> Reply:
     """Found a pool; in a group, ask whether the group is one of its projects."""
     if context.chat.project_id is not None and context.has_project:
@@ -50,11 +50,11 @@ def new(context: Context, name: str) -> Reply:
     context.chat.pool_id = pool.id
     ask = say("Is this group one of its projects? Then: `/project new NAME`")
     title = context.chat.title
-    choices = [Choice(str(say("Yes: {title}", title=title)), f'project new "{title}"', pool.id or 0)] if title else []
+    choices = [Choice(str(say("Yes: {title}", title=title)), f'project new "{title}"', pool.id)] if title else []
     return context.reply(joined([text, ask]), *choices, answers="project new")
 
 
-@command("pool", who=Who.ANY, help=N_("its next round, rule, people and projects"), press=Press.AGAIN)
+@command("pool", who=Who.ANY, does=N_("its next round, rule, people and projects"), press=Press.AGAIN)
 def show(context: Context) -> Reply:
     """Show the pool."""
     say, pool = context.say, context.pool
@@ -63,7 +63,11 @@ def show(context: Context) -> Reply:
     lines = [
         say("**{pool}** · {count} people", pool=pool.name, count=count_members(context.session, context.pool_id)),
         say("Projects: {names}", names=", ".join(names) or "–"),
-        say("Next round: {when} ({rounds})", when=say.when(pool.round_due_at) if pool.round_due_at else "", rounds=settings.rounds),
+        say(
+            "Next round: {when} ({rounds})",
+            when=say.when(pool.round_due_at) if pool.round_due_at else "",
+            rounds=settings.rounds,
+        ),
         say("Rule: {rule}", rule=settings.rule),
         say("Stewards: {names}", names=say.names([one.name for one in stewards(context.session, pool)])),
     ]
@@ -75,7 +79,7 @@ def show(context: Context) -> Reply:
     Parameter("key", Kind.WORD, optional=True, example="rounds"),
     Parameter("value", Kind.REST, optional=True, example="sun 18:00"),
     who=Who.ANY,
-    help=N_("change a setting of the pool"),
+    does=N_("change a setting of the pool"),
 )
 def change(context: Context, key: str = "", value: str = "") -> Reply:
     """Change a setting, or list them all with what they are for."""
@@ -97,7 +101,12 @@ def change(context: Context, key: str = "", value: str = "") -> Reply:
     return context.reply(text)
 
 
-@command("pool code", Parameter("new", Kind.FLAG, optional=True), who=Who.STEWARD, help=N_("the code to join with, or a new one"))
+@command(
+    "pool code",
+    Parameter("new", Kind.FLAG, optional=True),
+    who=Who.STEWARD,
+    does=N_("the code to join with, or a new one"),
+)
 def code(context: Context, *, new: bool = False) -> Reply:
     """Show the pool's code; a new one makes the old one useless."""
     if new:
@@ -108,7 +117,13 @@ def code(context: Context, *, new: bool = False) -> Reply:
     )
 
 
-@command("pool steward", Parameter("name", Kind.NAME), Parameter("off", Kind.FLAG, optional=True), who=Who.STEWARD, help=N_("make somebody a steward; with off, no more"))
+@command(
+    "pool steward",
+    Parameter("name", Kind.NAME),
+    Parameter("off", Kind.FLAG, optional=True),
+    who=Who.STEWARD,
+    does=N_("make somebody a steward; with off, no more"),
+)
 def steward(context: Context, name: str, *, off: bool = False) -> Reply:
     """Give or take the steward's role."""
     member, say = find_member(context, name), context.say
@@ -119,7 +134,7 @@ def steward(context: Context, name: str, *, off: bool = False) -> Reply:
     return context.reply(say("{name} is a steward of {pool} now.", name=member.name, pool=context.pool.name))
 
 
-@command("round", who=Who.ANY, help=N_("what would happen if the round were now"), press=Press.AGAIN)
+@command("round", who=Who.ANY, does=N_("what would happen if the round were now"), press=Press.AGAIN)
 def now(context: Context) -> Reply:
     """Show what the round would decide now, by the same code."""
     say = context.say
@@ -127,25 +142,40 @@ def now(context: Context) -> Reply:
     decided = preview(context.session, context.pool, context.now)
     lines = report.all_lines(context.session, say, context.pool, decided.inputs, decided.outcome)
     due = context.pool.round_due_at
-    head = say("If round {number} were now (it is {when}):", number=decided.inputs.number, when=say.when(due) if due else "")
+    head = say(
+        "If round {number} were now (it is {when}):", number=decided.inputs.number, when=say.when(due) if due else ""
+    )
     commitment = current_round(context.session, context.pool_id).commitment
     tail = say("Hash of its lottery's secret: {hash}", hash=commitment[:16] + "…")
     body = joined(line.text for line in lines[: report.LINES_MAX]) or say("Nothing to decide yet.")
     return context.reply(joined([head, body, tail]))
 
 
-@command("rounds", Parameter("number", Kind.COUNT, optional=True, example="3"), who=Who.ANY, help=N_("past results"), press=Press.AGAIN)
+@command(
+    "rounds",
+    Parameter("number", Kind.COUNT, optional=True, example="3"),
+    who=Who.ANY,
+    does=N_("past results"),
+    press=Press.AGAIN,
+)
 def rounds(context: Context, number: int = 0) -> Reply:
     """List past rounds, or show all results of one."""
     say = context.say
-    query = select(Round).where(Round.pool_id == context.pool_id, Round.state == "done").order_by(col(Round.number).desc())
+    query = (
+        select(Round).where(Round.pool_id == context.pool_id, Round.state == "done").order_by(col(Round.number).desc())
+    )
     found = context.session.exec(query.where(Round.number == number) if number else query.limit(ROUNDS_PAGE)).all()
     if not found:
         return context.reply(say("No round has been held yet."))
     if number:
         return context.reply(_results(context, found[0]))
-    lines = [say("Round {number} · {when}", number=row.number, when=say.when(row.due_at) if row.due_at else "") for row in found]
-    choices = [Choice(str(say("Round {number}", number=row.number)), f"rounds {row.number}", context.pool_id) for row in found]
+    lines = [
+        say("Round {number} · {when}", number=row.number, when=say.when(row.due_at) if row.due_at else "")
+        for row in found
+    ]
+    choices = [
+        Choice(str(say("Round {number}", number=row.number)), f"rounds {row.number}", context.pool_id) for row in found
+    ]
     return context.in_place(joined(lines), choices)
 
 
@@ -156,5 +186,3 @@ def _results(context: Context, row: Round) -> Text:
     lines = report.all_lines(context.session, say, context.pool, Inputs.unpack(row.inputs), Outcome.unpack(row.outcome))
     head = say("**Round {number}** · {when}", number=row.number, when=say.when(row.due_at) if row.due_at else "")
     return joined([head, *(line.text for line in lines), report.closing(say, row)])
-
-

@@ -26,7 +26,7 @@ command = Commands("project")
     Parameter("name", Kind.NAME),
     Parameter("code", Kind.CODE, optional=True),
     who=Who.ALL,
-    help=N_("this group is a project of the pool"),
+    does=N_("this group is a project of the pool"),
 )
 def new(context: Context, name: str, code: str = "") -> Reply:
     """Make this channel a new project's and the sender its maintainer."""
@@ -37,22 +37,27 @@ def new(context: Context, name: str, code: str = "") -> Reply:
         pool = context.pool
     else:
         raise NoPoolError
-    member, events = join(session, pool, context.account.person_id, context.account.name, context.now)
+    member, _events = join(session, pool, context.account.person_id, context.account.name, context.now)
     member.admitted_at = member.admitted_at or context.now
     context.enter(pool, None, member)
     founded = projects.new_project(session, pool, name, member, context.chat, context.now)
     context.enter(pool, founded.project, member)
-    context.emit(founded, *(event for event in events if member.admitted_at is None))
+    context.emit(founded)
     text = joined(
         [
-            say("**{project}** is a project of {pool} now; {name} maintains it.", project=name, pool=pool.name, name=member.name),
+            say(
+                "**{project}** is a project of {pool} now; {name} maintains it.",
+                project=name,
+                pool=pool.name,
+                name=member.name,
+            ),
             say("Next: `/good new bread unit:loaf` or `/task new TITLE 2h`"),
         ]
     )
     return context.reply(text)
 
 
-@command("project", who=Who.ANY, help=N_("this project"), press=Press.AGAIN)
+@command("project", who=Who.ANY, does=N_("this project"), press=Press.AGAIN)
 def show(context: Context) -> Reply:
     """Show the channel's project."""
     if not context.has_project:
@@ -73,7 +78,7 @@ def show(context: Context) -> Reply:
     Parameter("key", Kind.WORD, optional=True, example="confirmations"),
     Parameter("value", Kind.REST, optional=True, example="2"),
     who=Who.ANY,
-    help=N_("change a setting of the project"),
+    does=N_("change a setting of the project"),
 )
 def change(context: Context, key: str = "", value: str = "") -> Reply:
     """Change a setting, or list them all with what they are for."""
@@ -83,7 +88,12 @@ def change(context: Context, key: str = "", value: str = "") -> Reply:
     if not key or not value:
         settings = ProjectSettings(project.settings)
         lines = [
-            say("**{key}** {value}: {help}", key=name, value=settings.shown(name) or "–", help=say.translate(setting.help))
+            say(
+                "**{key}** {value}: {help}",
+                key=name,
+                value=settings.shown(name) or "–",
+                help=say.translate(setting.help),
+            )
             for name, setting in ProjectSettings.table.items()
             if not key or name == key
         ]
@@ -94,7 +104,7 @@ def change(context: Context, key: str = "", value: str = "") -> Reply:
     return context.reply(say("{project}: {key} is {value} now.", project=project.name, key=key, value=shown))
 
 
-@command("project code", who=Who.MAINTAINER, help=N_("a code to link another chat, for ten minutes"))
+@command("project code", who=Who.MAINTAINER, does=N_("a code to link another chat, for ten minutes"))
 def code(context: Context) -> Reply:
     """Give a one-use code, in private."""
     secret = projects.channel_code(context.session, context.project, context.now, context.entropy)
@@ -102,7 +112,7 @@ def code(context: Context) -> Reply:
     return context.private(say("Within ten minutes, in the other chat: `/project link {code}`", code=secret))
 
 
-@command("project link", Parameter("code", Kind.CODE), who=Who.ALL, help=N_("link this chat to a project"))
+@command("project link", Parameter("code", Kind.CODE), who=Who.ALL, does=N_("link this chat to a project"))
 def link(context: Context, code: str) -> Reply:
     """Make this chat one more channel of a project."""
     project = projects.link_channel(context.session, context.chat, code, context.now)
@@ -115,7 +125,7 @@ def link(context: Context, code: str) -> Reply:
     Parameter("name", Kind.NAME),
     Parameter("off", Kind.FLAG, optional=True),
     who=Who.MAINTAINER,
-    help=N_("make somebody a maintainer; with off, no more"),
+    does=N_("make somebody a maintainer; with off, no more"),
 )
 def maintainer(context: Context, name: str, *, off: bool = False) -> Reply:
     """Give or take the maintainer's role."""
@@ -127,7 +137,12 @@ def maintainer(context: Context, name: str, *, off: bool = False) -> Reply:
     return context.reply(say("{name} maintains {project} now.", name=member.name, project=project.name))
 
 
-@command("project archive", Parameter("sure", Kind.FLAG, optional=True), who=Who.ANY, help=N_("close the project; figures stay"))
+@command(
+    "project archive",
+    Parameter("sure", Kind.FLAG, optional=True),
+    who=Who.ANY,
+    does=N_("close the project; figures stay"),
+)
 def archive(context: Context, *, sure: bool = False) -> Reply:
     """Archive the project, after asking. Its maintainers may, and the pool's stewards."""
     if not context.has_project:
@@ -136,7 +151,14 @@ def archive(context: Context, *, sure: bool = False) -> Reply:
     if not context.member.steward and not is_maintainer(context.session, project, context.member):
         require_maintainer(context.session, project, context.member)
     if not sure:
-        yes = Choice(str(say("Yes, archive {project}", project=project.name)), "project archive sure", context.pool_id, project.id)
-        return context.in_place(say("Archive {project}? Its open tasks end; all figures stay.", project=project.name), [yes])
+        yes = Choice(
+            str(say("Yes, archive {project}", project=project.name)),
+            "project archive sure",
+            context.pool_id,
+            project.id,
+        )
+        return context.in_place(
+            say("Archive {project}? Its open tasks end; all figures stay.", project=project.name), [yes]
+        )
     projects.archive(context.session, project, context.now)
     return context.in_place(say("{project} is archived.", project=project.name))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col
 
-from core import goods, recurring, reports, tasks
 from core import events as ev
+from core import goods, recurring, reports, tasks
 from core.chat import notices, views
 from core.chat.cards import task_subject
 from core.chat.command import Commands, Press, Who
@@ -53,7 +53,11 @@ def card(context: Context, task: Task, heading: Text | None = None) -> Reply:
 
 
 def _product(context: Context, project: Project, good: str) -> Product | None:
-    return goods.product_of(context.session, goods.find_good(context.session, project.pool_id, good), project) if good else None
+    return (
+        goods.product_of(context.session, goods.find_good(context.session, project.pool_id, good), project)
+        if good
+        else None
+    )
 
 
 def _may_post(context: Context) -> None:
@@ -63,8 +67,8 @@ def _may_post(context: Context) -> None:
         raise NotMaintainerError(project.name, tuple(one.name for one in maintainers(context.session, project)))
 
 
-@command("task new", Parameter("title", Kind.TITLE), *DETAILS, who=Who.PROJECT, help=N_("a new task"))
-def new(  # noqa: PLR0913 what a task takes
+@command("task new", Parameter("title", Kind.TITLE), *DETAILS, who=Who.PROJECT, does=N_("a new task"))
+def new(
     context: Context,
     title: str,
     hours: int,
@@ -87,7 +91,7 @@ def new(  # noqa: PLR0913 what a task takes
     return card(context, posted.task)
 
 
-@command("task", TASK, who=Who.ANY, help=N_("one task, with its buttons"), press=Press.AGAIN)
+@command("task", TASK, who=Who.ANY, does=N_("one task, with its buttons"), press=Press.AGAIN)
 def show(context: Context, number: int) -> Reply:
     """Show a task."""
     return card(context, _task(context, number))
@@ -99,9 +103,9 @@ def show(context: Context, number: int) -> Reply:
     Parameter("title", Kind.TITLE, optional=True),
     *(Parameter(one.name, one.kind, one.key, optional=True, example=one.example) for one in DETAILS),
     who=Who.ANY,
-    help=N_("change a task"),
+    does=N_("change a task"),
 )
-def edit(  # noqa: PLR0913 what a task takes
+def edit(
     context: Context,
     number: int,
     title: str = "",
@@ -136,9 +140,7 @@ def edit(  # noqa: PLR0913 what a task takes
     return card(context, task, context.say("Changed."))
 
 
-@command(
-    "task cancel", TASK, Parameter("sure", Kind.FLAG, optional=True), who=Who.ANY, help=N_("call a task off")
-)
+@command("task cancel", TASK, Parameter("sure", Kind.FLAG, optional=True), who=Who.ANY, does=N_("call a task off"))
 def cancel(context: Context, number: int, *, sure: bool = False) -> Reply:
     """Cancel a task, after asking."""
     task, say = _task(context, number), context.say
@@ -151,18 +153,23 @@ def cancel(context: Context, number: int, *, sure: bool = False) -> Reply:
     return context.in_place(say("{task} is cancelled.", task=views.task_title(say, task)))
 
 
-@command("task give", TASK, Parameter("name", Kind.NAME), who=Who.ANY, help=N_("hand your claim to somebody"))
+@command("task give", TASK, Parameter("name", Kind.NAME), who=Who.ANY, does=N_("hand your claim to somebody"))
 def give(context: Context, number: int, name: str) -> Reply:
     """Offer one's slot to somebody, who has to accept."""
     task, say = _task(context, number), context.say
     receiver = find_member(context, name)
     tasks.offer_slot(context.session, task, context.member, receiver)
     take = Choice(str(say("Take #{number}", number=number)), f"task take {number}", context.pool_id)
-    text = say("{name}: take over {task} from {giver}?", name=receiver.name, task=views.task_title(say, task), giver=context.member.name)
+    text = say(
+        "{name}: take over {task} from {giver}?",
+        name=receiver.name,
+        task=views.task_title(say, task),
+        giver=context.member.name,
+    )
     return context.reply(text, take)
 
 
-@command("task take", TASK, who=Who.ANY, help=N_("accept a task handed to you"), hidden=True)
+@command("task take", TASK, who=Who.ANY, does=N_("accept a task handed to you"), hidden=True)
 def take(context: Context, number: int) -> Reply:
     """Accept a slot that was offered."""
     task = _task(context, number)
@@ -174,7 +181,7 @@ def take(context: Context, number: int) -> Reply:
     "tasks",
     Parameter("words", Kind.NOTE, optional=True),
     who=Who.ANY,
-    help=N_("open tasks of the whole pool: /tasks [words] [30m] [mine]"),
+    does=N_("open tasks of the whole pool: /tasks [words] [30m] [mine]"),
     press=Press.AGAIN,
 )
 def overview(context: Context, words: str = "") -> Reply:
@@ -193,7 +200,7 @@ def overview(context: Context, words: str = "") -> Reply:
     return context.in_place(joined(lines), choices)
 
 
-@command("claim", TASK, who=Who.ANY, help=N_("take an open task"))
+@command("claim", TASK, who=Who.ANY, does=N_("take an open task"))
 def claim(context: Context, number: int) -> Reply:
     """Take a slot."""
     task = _task(context, number)
@@ -203,7 +210,7 @@ def claim(context: Context, number: int) -> Reply:
     return card(context, task, say("#{number} is yours, {name}.", number=number, name=context.member.name))
 
 
-@command("drop", TASK, who=Who.ANY, help=N_("give a task up"))
+@command("drop", TASK, who=Who.ANY, does=N_("give a task up"))
 def drop(context: Context, number: int) -> Reply:
     """Give up a slot."""
     task = _task(context, number)
@@ -217,7 +224,7 @@ def drop(context: Context, number: int) -> Reply:
     Parameter("hours", Kind.HOURS, optional=True),
     Parameter("note", Kind.NOTE, optional=True),
     who=Who.ANY,
-    help=N_("report a task as done"),
+    does=N_("report a task as done"),
 )
 def done(context: Context, number: int, hours: int | None = None, note: str = "") -> Reply:
     """Report work."""
@@ -232,7 +239,7 @@ def done(context: Context, number: int, hours: int | None = None, note: str = ""
     Parameter("hours", Kind.HOURS, example="1h"),
     Parameter("good", Kind.TEXT, "for", optional=True, example="bread"),
     who=Who.PROJECT,
-    help=N_("report work done unasked"),
+    does=N_("report work done unasked"),
 )
 def did(context: Context, title: str, hours: int, good: str = "") -> Reply:
     """Report work that nobody had asked for."""
@@ -242,7 +249,9 @@ def did(context: Context, title: str, hours: int, good: str = "") -> Reply:
     return card(context, reported.task)
 
 
-@command("confirm", TASK, Parameter("name", Kind.NAME, optional=True), who=Who.ANY, help=N_("confirm somebody's report"))
+@command(
+    "confirm", TASK, Parameter("name", Kind.NAME, optional=True), who=Who.ANY, does=N_("confirm somebody's report")
+)
 def confirm(context: Context, number: int, name: str = "") -> Reply:
     """Confirm a report."""
     task = _task(context, number)
@@ -257,16 +266,22 @@ def _confirmed(context: Context, task: Task, happened: Sequence[Event]) -> Reply
     say, first = context.say, happened[0]
     if isinstance(first, ev.ConfirmedPartly):
         heading = say.count(
-            "{name} confirms; {count} more has to.", "{name} confirms; {count} more have to.", first.missing, name=first.by.name
+            "{name} confirms; {count} more has to.",
+            "{name} confirms; {count} more have to.",
+            first.missing,
+            name=first.by.name,
         )
         return card(context, task, heading)
-    assert isinstance(first, ev.Confirmed)  # noqa: S101 the only other thing a confirmation can be
-    desk_text = notices.confirmed_text(context.session, say, first)
-    return card(context, task, say("{name}: ", name=first.member.name) + desk_text)
+    texts = [
+        say("{name}: ", name=one.member.name) + notices.confirmed_text(context.session, say, one)
+        for one in happened
+        if isinstance(one, ev.Confirmed)
+    ]
+    return card(context, task, joined(texts))
 
 
 @command(
-    "dispute", TASK, Parameter("words", Kind.NOTE, optional=True), who=Who.ANY, help=N_("say that a report is wrong")
+    "dispute", TASK, Parameter("words", Kind.NOTE, optional=True), who=Who.ANY, does=N_("say that a report is wrong")
 )
 def dispute(context: Context, number: int, words: str = "") -> Reply:
     """Dispute a report; the first word may be whose."""
@@ -288,7 +303,9 @@ def _name_first(context: Context, task: Task, words: str) -> tuple[str, str]:
     return "", words
 
 
-@command("accept", TASK, Parameter("hours", Kind.HOURS, optional=True), who=Who.ANY, help=N_("decide a dispute: it counts"))
+@command(
+    "accept", TASK, Parameter("hours", Kind.HOURS, optional=True), who=Who.ANY, does=N_("decide a dispute: it counts")
+)
 def accept(context: Context, number: int, hours: int | None = None) -> Reply:
     """Accept a disputed report."""
     task = _task(context, number)
@@ -297,7 +314,7 @@ def accept(context: Context, number: int, hours: int | None = None) -> Reply:
     return _confirmed(context, task, happened)
 
 
-@command("reject", TASK, Parameter("why", Kind.NOTE), who=Who.ANY, help=N_("decide a dispute: it does not count"))
+@command("reject", TASK, Parameter("why", Kind.NOTE), who=Who.ANY, does=N_("decide a dispute: it does not count"))
 def reject(context: Context, number: int, why: str) -> Reply:
     """Reject a disputed report."""
     task = _task(context, number)
@@ -306,7 +323,7 @@ def reject(context: Context, number: int, why: str) -> Reply:
     return card(context, task, context.say("{name}'s report is rejected.", name=rejected.member.name))
 
 
-@command("back", TASK, who=Who.ANY, help=N_("common work is worth it"))
+@command("back", TASK, who=Who.ANY, does=N_("common work is worth it"))
 def back(context: Context, number: int) -> Reply:
     """Back common work for another project."""
     task = _task(context, number)
@@ -315,10 +332,20 @@ def back(context: Context, number: int) -> Reply:
     say = context.say
     if backed.missing:
         return card(context, task, say.count("Backed; {count} more.", "Backed; {count} more.", backed.missing))
-    return card(context, task, say("{name} backs #{number}: it counts at the next round.", name=context.member.name, number=number))
+    return card(
+        context,
+        task,
+        say("{name} backs #{number}: it counts at the next round.", name=context.member.name, number=number),
+    )
 
 
-@command("bid", TASK, Parameter("weight", Kind.WEIGHT, example="0.8"), who=Who.ANY, help=N_("would do it at this weight or more"))
+@command(
+    "bid",
+    TASK,
+    Parameter("weight", Kind.WEIGHT, example="0.8"),
+    who=Who.ANY,
+    does=N_("would do it at this weight or more"),
+)
 def bid(context: Context, number: int, weight: int) -> Reply:
     """Bid on a task."""
     task, say = _task(context, number), context.say
@@ -332,7 +359,9 @@ def bid(context: Context, number: int, weight: int) -> Reply:
         when=when,
     )
     if weight > task.weight:
-        text = text + say(" That's above {weight}, so it waits until the weight has risen.", weight=say.weight(task.weight))
+        text = text + say(
+            " That's above {weight}, so it waits until the weight has risen.", weight=say.weight(task.weight)
+        )
     lower = Choice(str(say("Lower")), f"bid {number} {show_weight(max(1, weight * 9 // 10))}", context.pool_id)
     return context.reply(text, lower, Choice(str(say("Undo")), "undo", context.pool_id))
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 command = Commands("help")
 
 
-@command("start", Parameter("words", Kind.NOTE, optional=True), who=Who.ALL, help=N_("what to do next"), press=Press.AGAIN)
+@command(
+    "start", Parameter("words", Kind.NOTE, optional=True), who=Who.ALL, does=N_("what to do next"), press=Press.AGAIN
+)
 def start(context: Context, words: str = "") -> Reply:
     """Greet, and say what fits this chat and person."""
     del words
@@ -28,7 +30,13 @@ def start(context: Context, words: str = "") -> Reply:
         if context.is_private:
             return context.reply(say("Hello! To join a pool: `/join CODE`. To found one: `/pool new NAME`"))
         return context.reply(
-            say("Hello! This group can be part of a pool.\nFound one: `/pool new NAME`\nJoin one: `/project new NAME CODE`")
+            joined(
+                [
+                    say("Hello! This group can be part of a pool."),
+                    say("Found one: `/pool new NAME`"),
+                    say("Join one: `/project new NAME CODE`"),
+                ]
+            )
         )
     pool_id = context.pool_id
     choices = (
@@ -37,13 +45,21 @@ def start(context: Context, words: str = "") -> Reply:
         Choice(str(say("Me")), "me", pool_id),
     )
     if context.has_project:
-        return context.reply(say("**{project}** in {pool}. What's next?", project=context.project.name, pool=context.pool.name), *choices)
+        return context.reply(
+            say("**{project}** in {pool}. What's next?", project=context.project.name, pool=context.pool.name), *choices
+        )
     if context.has_member and not context.is_private and not projects_of(context.session, context.member):
         return context.reply(say("{pool} has no project here yet: `/project new NAME`", pool=context.pool.name))
     return context.reply(say("{pool}. What's next?", pool=context.pool.name), *choices)
 
 
-@command("help", Parameter("topic", Kind.WORD, optional=True, example="tasks"), who=Who.ALL, help=N_("this page"), press=Press.AGAIN)
+@command(
+    "help",
+    Parameter("topic", Kind.WORD, optional=True, example="tasks"),
+    who=Who.ALL,
+    does=N_("this page"),
+    press=Press.AGAIN,
+)
 def show(context: Context, topic: str = "") -> Reply:
     """List the topics, or the commands of one."""
     say = context.say
@@ -53,14 +69,19 @@ def show(context: Context, topic: str = "") -> Reply:
         names = ", ".join(topics)
         choices = [Choice(name, f"help {name}") for name in topics]
         return context.in_place(
-            joined([say("Most used: `/tasks` `/claim 12` `/done 12` `/goods` `/want bread` `/me`"), say("More about: {names}", names=names)]),
+            joined(
+                [
+                    say("Most used: `/tasks` `/claim 12` `/done 12` `/goods` `/want bread` `/me`"),
+                    say("More about: {names}", names=names),
+                ]
+            ),
             choices,
         )
-    lines = [Text.of(one.usage(), Style.COMMAND) + " – " + say.translate(one.help) for one in found]
+    lines = [Text.of(one.usage(), Style.COMMAND) + " – " + say.translate(one.does) for one in found]
     return context.in_place(joined(lines))
 
 
-@command("language", Parameter("language", Kind.WORD, example="de"), who=Who.ALL, help=N_("your language"))
+@command("language", Parameter("language", Kind.WORD, example="de"), who=Who.ALL, does=N_("your language"))
 def language(context: Context, language: str) -> Reply:
     """Set the sender's language."""
     if language not in LANGUAGES:
@@ -69,5 +90,3 @@ def language(context: Context, language: str) -> Reply:
     context.session.get_one(Person, context.account.person_id).language = language
     names = {"en": "English", "de": "Deutsch"}
     return context.reply(context.say("{name}: {language}.", name=context.account.name, language=names[language]))
-
-
