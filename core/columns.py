@@ -7,6 +7,7 @@ since 1970 in UTC, exact both ways and ordered like time.
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 from sqlalchemy import Text as TextColumn
-from sqlmodel import Field
+from sqlmodel import Field, SQLModel
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -28,7 +29,16 @@ if TYPE_CHECKING:
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 Integer64 = BigInteger().with_variant(Integer(), "sqlite")
+SURROGATE = re.compile("[\ud800-\udfff]")
 POOL_KEY = ("pool_id", "id")
+# Every constraint has the same name on every database: a migration has to name what it changes.
+SQLModel.metadata.naming_convention = {
+    "pk": "pk_%(table_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+}
 
 
 class Instant(TypeDecorator[datetime]):
@@ -55,9 +65,11 @@ class Json(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: object, dialect: Dialect) -> str:
-        """Write compact JSON."""
+        """Write compact JSON, escaped where a lone surrogate (which platforms may send) would fit into no database."""
         del dialect
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        written = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        is_fit = not SURROGATE.search(written)
+        return written if is_fit else json.dumps(value, separators=(",", ":"))
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> object:
         """Read it back."""

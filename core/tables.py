@@ -231,7 +231,7 @@ class Batch(PoolRow, table=True):
         pool_key(),
         pool_reference("product_id", "product"),
         Index("batch_by_product", "pool_id", "product_id", "left"),
-        CheckConstraint("given >= 0 AND given + left <= units"),
+        CheckConstraint("given >= 0 AND given + \"left\" <= units", name="units"),
         STRICT,
     )
     product_id: int = integer()
@@ -269,7 +269,7 @@ class Contribution(PoolRow, table=True):
             sqlite_where=sql("recognised < effort"),
             postgresql_where=sql("recognised < effort"),
         ),
-        CheckConstraint("0 <= recognised AND recognised <= effort AND due <= effort"),
+        CheckConstraint("0 <= recognised AND recognised <= effort AND due <= effort", name="effort"),
         STRICT,
     )
     member_id: int = integer()
@@ -432,8 +432,8 @@ class Transfer(PoolRow, table=True):
         Index("transfer_from", "pool_id", "from_id", "kind", "amount"),
         Index("transfer_to", "pool_id", "to_id", "kind", "amount"),
         Index("transfer_by_round", "pool_id", "round_number"),
-        CheckConstraint("amount > 0"),
-        CheckConstraint("from_id IS NOT to_id", name="two_accounts").ddl_if(dialect="sqlite"),
+        CheckConstraint("amount > 0", name="positive"),
+        CheckConstraint("COALESCE(from_id, 0) <> COALESCE(to_id, 0)", name="two_accounts"),
         STRICT,
     )
     key: str = text()

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import Session, select
 
-from core.chat import access, arguments, inbox, notices, outbox
+from core.chat import access, arguments, inbox, notices, outbox, wizard
 from core.chat.command import Command, Press, Table
 from core.chat.context import Context
 from core.chat.desk import Desk
-from core.chat.message import Choice, Event, Incoming, Message, Priority, Reply, Where
-from core.chat.refusals import refuse
+from core.chat.message import Event, Incoming, Message, Priority, Reply, Where
 from core.chat.text import Text
 from core.errors import Refusal
 from core.identity import account_of, chat_of, private_chat
@@ -255,8 +254,7 @@ class Handling:
                 self.session.flush()
         except Refusal as refusal:
             self.session.expire_all()
-            line, choices = refuse(context.say, refusal, context.text)
-            self._refuse(line, tuple(replace(one, pool_id=one.pool_id or pool_id) for one in choices))
+            self._refuse(wizard.answer(context, refusal), pool_id)
             return False
         for reply in replies:
             self._send(context, reply)
@@ -269,13 +267,15 @@ class Handling:
     def _unknown(self, context: Context) -> None:
         if self.event.kind is Incoming.TEXT:
             word = context.text.split(maxsplit=1)[0][:20] if context.text.split() else ""
-            self._refuse(context.say("I don't know '{word}'. What I can do: `/help`", word=word), ())
+            self._refuse(Reply(context.say("I don't know '{word}'. What I can do: `/help`", word=word)), 0)
 
-    def _refuse(self, line: Text, choices: tuple[Choice, ...]) -> None:
-        if self.event.kind is Incoming.PRESS and not choices:
-            self._toast(line)
+    def _refuse(self, reply: Reply, pool_id: int) -> None:
+        choices = tuple(replace(one, pool_id=one.pool_id or pool_id) for one in reply.choices)
+        if self.event.kind is Incoming.PRESS and not choices and not reply.answers:
+            self._toast(reply.text)
         else:
-            self.desk.post(self.chat, Message(line, choices, reply_to=self.event.ref), Priority.REPLY)
+            message = Message(reply.text, choices, reply.answers, reply_to=self.event.ref)
+            self.desk.post(self.chat, message, Priority.REPLY)
 
     def _send(self, context: Context, reply: Reply) -> None:
         message = Message(reply.text, reply.choices, reply.answers, reply.subject, self.event.ref, file=reply.file)

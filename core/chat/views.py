@@ -213,7 +213,7 @@ def good_choices(say: Say, good: Good) -> tuple[Choice, ...]:
 def want_line(session: Session, say: Say, good: Good, want: Want) -> Text:
     """Show a want: how many, at most for how much each, from whom."""
     count = amount(say, good, want.units)
-    parts = [say("**{good}**", good=good.name) if not good.unit else Text(), Text.of(count)]
+    parts = [say("**{good}**: ", good=good.name) + count if good.unit else Text.of(count)]
     if want.bid is not None:
         parts.append(
             say("at most {bid} each", bid=say.hours(want.bid))

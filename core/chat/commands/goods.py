@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import inflect
 from sqlmodel import Session, col, func, select
 
-from core import batches, goods, pledges, wants
+from core import batches, goods, pledges, undo, wants
 from core.chat import views
 from core.chat.cards import good_subject
 from core.chat.command import Commands, Press, Who
@@ -153,8 +153,10 @@ def overview(context: Context, words: str = "") -> Reply:
 def made(context: Context, name: str, units: int, hours: int | None = None, until: datetime | None = None) -> Reply:
     """Turn what has gathered into a batch, with the sender's own work if they say so."""
     good, say = _good(context, name), context.say
+    before = undo.made_before(context.session, goods.product_of(context.session, good, context.project))
     result = goods.made(context.session, good, context.project, context.member, units, hours, until, context.now)
     context.emit(*result.events)
+    undo.remember(context.session, context.member, "made", result.batch.id, before, context.now)
     count, batch = views.amount(say, good, units), result.batch
     if result.report is not None:
         task = result.report.task
@@ -221,6 +223,7 @@ def _product(context: Context, good: Good, maker: str) -> Product | None:
 
 
 def _place(context: Context, good: Good, draft: wants.WantDraft, also: Choice | None = None) -> Reply:
+    before = undo.want_before(wants.standing_want(context.session, good, context.member))
     try:
         event = wants.want(context.session, good, context.member, draft, context.now)
     except NotEnoughFreeError as refusal:
@@ -231,9 +234,10 @@ def _place(context: Context, good: Good, draft: wants.WantDraft, also: Choice | 
     say = context.say
     when = say.when(context.pool.round_due_at) if context.pool.round_due_at else ""
     line = views.want_line(context.session, say, good, event.want)
-    text = say("{name}: {want}. Decided {when}.", name=context.member.name, want=line, when=when)
-    undo = Choice(str(say("Undo")), "undo", context.pool_id)
-    return context.reply(text, *([also] if also else []), undo)
+    text = say("{name}, {want}. Decided {when}.", name=context.member.name, want=line, when=when)
+    deed = undo.remember(context.session, context.member, "want", event.want.id, before, context.now)
+    back = Choice(str(say("Undo")), f"undo {deed.id}", context.pool_id)
+    return context.reply(text, *([also] if also else []), back)
 
 
 def helpful_tasks(session: Session, pool_id: int) -> tuple[int, ...]:
@@ -297,7 +301,8 @@ def pledge(context: Context, name: str, units: int, by: datetime | None = None) 
         when=say.when(pledged.pledge.by_at),
         units=units,
     )
-    return context.reply(text, Choice(str(say("Undo")), "undo", context.pool_id))
+    deed = undo.remember(context.session, context.member, "pledge", pledged.pledge.id, {}, context.now)
+    return context.reply(text, Choice(str(say("Undo")), f"undo {deed.id}", context.pool_id))
 
 
 @command("collected", GOOD, who=Who.ANY, does=N_("you got it"))

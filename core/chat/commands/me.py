@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, or_, select
 
-from core import goods, ledger, wants
+from core import goods, ledger, undo, wants
 from core.chat import views, why
 from core.chat.command import Commands, Press, Who
 from core.chat.message import Choice, Reply
@@ -63,7 +63,7 @@ def _want_line(context: Context, say: Say, good_id: int) -> Text:
     good = context.session.get_one(Good, (context.pool_id, good_id))
     want = wants.standing_want(context.session, good, context.member)
     line = views.want_line(context.session, say, good, want) if want else Text()
-    return say("Want: ") + line + (f" ({good.name})" if good.unit else "")
+    return say("Want: ") + line
 
 
 @command("wants", who=Who.ANY, does=N_("your standing wants"), press=Press.AGAIN)
@@ -123,6 +123,24 @@ def history(context: Context, page: int = 1) -> Reply:
     lines = [why.transfer_line(context, say, row) for row in found[:HISTORY_PAGE]]
     more = [Choice(str(say("Older")), f"history {page + 1}", context.pool_id)] if len(found) > HISTORY_PAGE else []
     return context.private(joined(lines), *more)
+
+
+@command("undo", Parameter("deed", Kind.TASK, optional=True), who=Who.ANY, does=N_("take back what you just did"))
+def take_back(context: Context, deed: int | None = None) -> Reply:
+    """Take back the sender's last deed, or the one of the button."""
+    undone = undo.undo(context.session, context.member, deed, context.now)
+    context.emit(undone.event)
+    say = context.say
+    names = {
+        "claim": say("claim"),
+        "drop": say("drop"),
+        "done": say("report"),
+        "bid": say("bid"),
+        "want": say("want"),
+        "pledge": say("pledge"),
+        "made": say("batch"),
+    }
+    return context.in_place(say("{name} took it back: {kind}.", name=context.member.name, kind=names[undone.kind]))
 
 
 @command(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import col
 
 from core import events as ev
-from core import goods, recurring, reports, tasks
+from core import goods, recurring, reports, tasks, undo
 from core.chat import notices, views
 from core.chat.cards import task_subject
 from core.chat.command import Commands, Press, Who
@@ -19,7 +19,7 @@ from core.errors import NotMaintainerError
 from core.members import is_maintainer, maintainers
 from core.names import find
 from core.settings import N_, ProjectSettings
-from core.tables import Member, Product, Project, Task
+from core.tables import Bid, Member, Product, Project, Task
 from core.units import show_weight
 
 if TYPE_CHECKING:
@@ -206,6 +206,7 @@ def claim(context: Context, number: int) -> Reply:
     task = _task(context, number)
     claimed = tasks.claim(context.session, task, context.member, context.now)
     context.emit(claimed)
+    undo.remember(context.session, context.member, "claim", claimed.claim.id, {}, context.now)
     say = context.say
     return card(context, task, say("#{number} is yours, {name}.", number=number, name=context.member.name))
 
@@ -214,7 +215,9 @@ def claim(context: Context, number: int) -> Reply:
 def drop(context: Context, number: int) -> Reply:
     """Give up a slot."""
     task = _task(context, number)
-    context.emit(tasks.drop(context.session, task, context.member, context.now))
+    dropped = tasks.drop(context.session, task, context.member, context.now)
+    context.emit(dropped)
+    undo.remember(context.session, context.member, "drop", dropped.claim.id, {}, context.now)
     return card(context, task, context.say("{name} dropped #{number}.", number=number, name=context.member.name))
 
 
@@ -229,7 +232,9 @@ def drop(context: Context, number: int) -> Reply:
 def done(context: Context, number: int, hours: int | None = None, note: str = "") -> Reply:
     """Report work."""
     task = _task(context, number)
-    context.emit(tasks.report(context.session, task, context.member, hours, note, context.now))
+    reported = tasks.report(context.session, task, context.member, hours, note, context.now)
+    context.emit(reported)
+    undo.remember(context.session, context.member, "done", reported.claim.id, {}, context.now)
     return card(context, task)
 
 
@@ -246,6 +251,7 @@ def did(context: Context, title: str, hours: int, good: str = "") -> Reply:
     product = _product(context, context.project, good)
     reported = goods.did(context.session, context.project, context.member, title, hours, product, context.now)
     context.emit(reported)
+    undo.remember(context.session, context.member, "done", reported.claim.id, {}, context.now)
     return card(context, reported.task)
 
 
@@ -349,7 +355,10 @@ def back(context: Context, number: int) -> Reply:
 def bid(context: Context, number: int, weight: int) -> Reply:
     """Bid on a task."""
     task, say = _task(context, number), context.say
+    known = context.session.get(Bid, (task.pool_id, task.id, context.member.id))
+    before = {} if known is None else {"weight": known.weight}
     context.emit(tasks.bid(context.session, task, context.member, weight, context.now))
+    deed = undo.remember(context.session, context.member, "bid", task.id, before, context.now)
     when = say.when(context.pool.round_due_at) if context.pool.round_due_at else ""
     text = say(
         "{name}, you're in for {task} at {weight}. Decided {when}.",
@@ -363,7 +372,7 @@ def bid(context: Context, number: int, weight: int) -> Reply:
             " That's above {weight}, so it waits until the weight has risen.", weight=say.weight(task.weight)
         )
     lower = Choice(str(say("Lower")), f"bid {number} {show_weight(max(1, weight * 9 // 10))}", context.pool_id)
-    return context.reply(text, lower, Choice(str(say("Undo")), "undo", context.pool_id))
+    return context.reply(text, lower, Choice(str(say("Undo")), f"undo {deed.id}", context.pool_id))
 
 
 def _task(context: Context, number: int) -> Task:

@@ -1,0 +1,1 @@
+"""Between the pool and where people chat: adapters translate and hold no rules."""

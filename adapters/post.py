@@ -1,0 +1,237 @@
+"""The post of one platform: the door by which events come in, and the sender that carries the outbox to its adapter.
+
+The core is synchronous: both call it in worker threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import col, select
+
+from core.chat import inbox, outbox
+from core.chat.message import Failure, Message, Priority
+from core.chat.port import AdapterError, Parcel
+from core.chat.text import Style
+from core.identity import Place, Sender
+from core.tables_chat import Account, Chat, Meta
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from sqlmodel import Session
+
+    from core.chat.message import Event
+    from core.chat.port import Adapter
+    from core.store import Store
+    from core.tables_chat import Delivery
+
+log = logging.getLogger(__name__)
+POLL_SECONDS = 1.0  # the safety net; a commit wakes the sender at once
+STORE_RETRY_SECONDS = 5.0
+FAULT_RETRY_SECONDS = 30.0
+STOP_SECONDS_MAX = 5.0
+PARALLEL_MAX = 8
+Result = TypeVar("Result")
+
+
+class Door:
+    """The way in. What has been received is kept, whatever happens next; `on_received` wakes whoever dispatches."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime], on_received: Callable[[], None]) -> None:
+        self._store = store
+        self._clock = clock
+        self._on_received = on_received
+
+    async def receive(self, events: Sequence[Event], facts: Mapping[str, str] | None = None) -> int:
+        """Keep events durably, each once, and `facts` (a sync token) with them; return how many were new.
+
+        Only then may the platform hear that they arrived.
+        """
+        count = await asyncio.to_thread(self._keep, events, facts or {})
+        if count:
+            self._on_received()
+        return count
+
+    async def fact(self, key: str) -> str:
+        """Return a fact that was kept with events; empty if there is none."""
+        return await asyncio.to_thread(self._fact, key)
+
+    def _keep(self, events: Sequence[Event], facts: Mapping[str, str]) -> int:
+        count = 0
+        with self._store.write() as session:
+            for event in events:
+                place = event.place
+                chat = f"{place.platform}:{place.address}"
+                payload = event.to_json()
+                count += inbox.receive(session, place.platform, event.event_id, chat, payload, self._clock())
+                session.flush()
+            for key, value in facts.items():
+                session.merge(Meta(key=key, value=value))
+        return count
+
+    def _fact(self, key: str) -> str:
+        with self._store.read() as session:
+            row = session.get(Meta, key)
+            return row.value if row is not None else ""
+
+
+class Carrier:
+    """The sender: binds what is next, hands it to the adapter, records how it went.
+
+    A chat has one message under way at a time, and one to be tried again is waited for: its messages keep their order.
+    """
+
+    def __init__(
+        self, store: Store, adapter: Adapter, clock: Callable[[], datetime], *, parallel: int = PARALLEL_MAX
+    ) -> None:
+        self._store = store
+        self._adapter = adapter
+        self._clock = clock
+        self._parallel = parallel
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wanted = asyncio.Event()
+        self._starting = asyncio.Lock()
+        self._under_way: dict[int, asyncio.Task[None]] = {}
+        self._resting: dict[int, datetime] = {}
+        self._fatal: AdapterError | None = None
+
+    def wake(self) -> None:
+        """Say, from any thread, that there may be something to send."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wanted.set)
+
+    async def recover(self) -> None:
+        """Take up what an earlier process left without saying how it went; once, before anything is sent."""
+        await asyncio.to_thread(self._recover)
+
+    async def run(self) -> None:
+        """Send until cancelled. Raises AdapterError when the adapter cannot go on."""
+        self._loop = asyncio.get_running_loop()
+        await self._stored(self._recover)
+        try:
+            while self._fatal is None:
+                self._wanted.clear()
+                await self._start()
+                await self._rest()
+            raise self._fatal
+        finally:
+            await self._finish()
+
+    async def flush(self) -> None:
+        """Send everything that can go now."""
+        await self._start()
+        while self._under_way:
+            await asyncio.wait(self._under_way.values())
+            await self._start()
+
+    async def _rest(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._wanted.wait()
+
+    async def _finish(self) -> None:
+        """Let what is under way arrive: cut off, nobody would know whether it did."""
+        if self._under_way:
+            await asyncio.wait(self._under_way.values(), timeout=STOP_SECONDS_MAX)
+
+    async def _start(self) -> None:
+        async with self._starting:
+            while len(self._under_way) < self._parallel and self._fatal is None:
+                parcel = await self._stored(self._bind)
+                if parcel is None:
+                    return
+                task = asyncio.create_task(self._carry(parcel))
+                self._under_way[parcel.chat_id] = task
+                task.add_done_callback(partial(self._arrived, parcel.chat_id))
+
+    def _arrived(self, chat_id: int, _task: asyncio.Task[None]) -> None:
+        del self._under_way[chat_id]
+        self._wanted.set()
+
+    async def _carry(self, parcel: Parcel) -> None:
+        try:
+            result = await self._adapter.send(parcel)
+        except AdapterError as error:
+            self._fatal = error
+            return
+        except Exception:
+            log.exception("%s: a message could not be sent", self._adapter.platform)
+            result = Failure("a fault in the adapter", retry_seconds=FAULT_RETRY_SECONDS, ambiguous=True)
+        await self._stored(partial(self._record, parcel, result))
+
+    async def _stored(self, work: Callable[[], Result]) -> Result:
+        """Do something with the store, as often as it takes: what has been sent must be recorded."""
+        while True:
+            try:
+                return await asyncio.to_thread(work)
+            except DBAPIError as error:
+                log.warning("the database does not answer: %s", error.orig)
+                await asyncio.sleep(STORE_RETRY_SECONDS)
+
+    # In worker threads
+
+    def _recover(self) -> None:
+        with self._store.write() as session:
+            outbox.recover(session, self._adapter.platform)
+
+    def _bind(self) -> Parcel | None:
+        now, adapter = self._clock(), self._adapter
+        self._resting = {chat_id: until for chat_id, until in self._resting.items() if until > now}
+        busy = {*self._under_way, *self._resting, *adapter.busy_chats()}
+        while True:
+            with self._store.write() as session:
+                delivery = outbox.bind_next(
+                    session, adapter.platform, now, busy_chats=busy, card_seconds=adapter.card_seconds
+                )
+                if delivery is None:
+                    return None
+                if delivery.edits is None or delivery.ref:
+                    return _parcel(session, delivery)
+                outbox.failed(session, delivery.id or 0, Failure("the message it edits never arrived"), now)
+
+    def _record(self, parcel: Parcel, result: str | Failure) -> None:
+        now = self._clock()
+        with self._store.write() as session:
+            if isinstance(result, str):
+                outbox.sent(session, parcel.delivery_id, result, now)
+            else:
+                outbox.failed(session, parcel.delivery_id, result, now)
+        if isinstance(result, str):
+            return
+        log.warning("%s: not sent to %s: %s", parcel.place.platform, parcel.place.address, result.reason)
+        if result.retry_seconds is not None and parcel.priority != Priority.TOAST:
+            self._resting[parcel.chat_id] = now + timedelta(seconds=result.retry_seconds)
+
+
+def _parcel(session: Session, delivery: Delivery) -> Parcel:
+    message = Message.from_json(delivery.payload)
+    chat = session.get_one(Chat, delivery.chat_id)
+    place = Place(chat.platform, chat.address, chat.topic, chat.title, private=chat.account_id is not None)
+    return Parcel(
+        delivery.id or 0,
+        delivery.key,
+        delivery.attempts,
+        delivery.chat_id,
+        place,
+        Priority(delivery.priority),
+        message,
+        delivery.ref or "" if delivery.edits is not None else "",
+        _accounts(session, message),
+    )
+
+
+def _accounts(session: Session, message: Message) -> dict[int, Sender]:
+    named = {int(span.target) for span in message.text.spans if span.style is Style.MENTION and span.target.isdigit()}
+    wanted = named | set(message.mentions)
+    if not wanted:
+        return {}
+    rows = session.exec(select(Account).where(col(Account.id).in_(wanted)))
+    return {row.id or 0: Sender(row.platform, row.user_id, row.name, row.handle) for row in rows}

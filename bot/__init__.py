@@ -1,0 +1,1 @@
+"""What people start: the command line, configuration, wiring, the clock. The only part that knows the others."""

@@ -1,0 +1,90 @@
+"""What to answer when a command cannot run: ask for what is missing, or say what to type instead.
+
+A question is a message whose plain reply completes the command; there is no state besides that message.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import col, select
+
+from core.chat.message import Choice, Reply
+from core.chat.parameters import Kind, MissingError
+from core.chat.refusals import refuse
+from core.tables import Claim, Good, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from core.chat.context import Context
+    from core.chat.text import Text
+    from core.errors import Refusal
+
+CHOICES_MAX = 6
+
+
+def answer(context: Context, refusal: Refusal) -> Reply:
+    """Return the answer to a command that was refused."""
+    if isinstance(refusal, MissingError):
+        return Reply(_question(context, refusal), tuple(_candidates(context, refusal)), answers=context.text.strip())
+    line, choices = refuse(context.say, refusal, context.text)
+    return Reply(line, choices)
+
+
+def _question(context: Context, missing: MissingError) -> Text:
+    say = context.say
+    questions: dict[Kind, Callable[[], Text]] = {
+        Kind.TITLE: lambda: say("What is to be done? Reply e.g. `{example}`", example="Dishes 2h"),
+        Kind.HOURS: lambda: say("How many hours? Reply e.g. `{example}`", example=missing.example),
+        Kind.COUNT: lambda: say("How many? Reply e.g. `{example}`", example=missing.example),
+        Kind.WEIGHT: lambda: say("At which weight? Reply e.g. `{example}`", example=missing.example),
+        Kind.TASK: lambda: say("Which task? Reply with its number, e.g. `{example}`", example=missing.example),
+        Kind.NAME: lambda: say("Which name? Reply e.g. `{example}`", example=missing.example),
+        Kind.CODE: lambda: say("Which code? Reply e.g. `{example}`", example=missing.example),
+        Kind.NOTE: lambda: say("Why? Reply with a few words."),
+    }
+    ask = questions.get(missing.kind)
+    return ask() if ask else say("And {name}? Reply e.g. `{example}`", name=missing.name, example=missing.example)
+
+
+def _candidates(context: Context, missing: MissingError) -> list[Choice]:
+    """Return what can be meant, as choices that complete the command."""
+    found = context.table.find(context.text)
+    if found is None or not context.has_pool:
+        return []
+    command, rest = found
+    if missing.kind is Kind.TASK and not rest:
+        return [
+            Choice(f"#{task.number} {task.title[:20]}", f"{command.name} {task.number}", context.pool_id)
+            for task in _tasks(context, command.name)
+        ]
+    if missing.kind is Kind.NAME and command.topic == "goods" and command.name != "good new" and not rest:
+        query = select(Good).where(Good.pool_id == context.pool_id).order_by(col(Good.name_key)).limit(CHOICES_MAX)
+        return [
+            Choice(good.name, f'{command.name} "{good.name}"', context.pool_id) for good in context.session.exec(query)
+        ]
+    return []
+
+
+def _tasks(context: Context, name: str) -> list[Task]:
+    """Return tasks for which a command makes sense: one's own, those with a report to confirm, or open ones."""
+    standing: list[Any] = [
+        Claim.pool_id == context.pool_id,
+        col(Claim.ended_at).is_(None),
+        col(Claim.confirmed_at).is_(None),
+    ]
+    own: list[Any] = [*standing, col(Claim.reported_at).is_(None)]
+    if context.has_member:
+        own.append(Claim.member_id == context.member.id)
+    reported = [*standing, col(Claim.reported_at).is_not(None)]
+    is_open = [col(Task.opened_at).is_(None) if name == "bid" else col(Task.opened_at).is_not(None)]
+    conditions: dict[str, list[Any]] = {
+        "done": [col(Task.id).in_(select(Claim.task_id).where(*own))],
+        "confirm": [col(Task.id).in_(select(Claim.task_id).where(*reported))],
+    }
+    conditions |= {"drop": conditions["done"], "dispute": conditions["confirm"]}
+    query = select(Task).where(
+        Task.pool_id == context.pool_id, col(Task.closed_at).is_(None), *conditions.get(name, is_open)
+    )
+    return list(context.session.exec(query.order_by(col(Task.number).desc()).limit(CHOICES_MAX)))
