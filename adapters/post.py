@@ -145,12 +145,17 @@ class Carrier:
     async def _start(self) -> None:
         async with self._starting:
             while len(self._under_way) < self._parallel and self._fatal is None:
-                parcel = await self._stored(self._bind)
+                parcel = await self._stored(partial(self._bind, self._busy()))
                 if parcel is None:
                     return
                 task = asyncio.create_task(self._carry(parcel))
                 self._under_way[parcel.chat_id] = task
                 task.add_done_callback(partial(self._arrived, parcel.chat_id))
+
+    def _busy(self) -> set[int]:
+        now = self._clock()
+        self._resting = {chat_id: until for chat_id, until in self._resting.items() if until > now}
+        return {*self._under_way, *self._resting, *self._adapter.busy_chats()}
 
     def _arrived(self, chat_id: int, _task: asyncio.Task[None]) -> None:
         del self._under_way[chat_id]
@@ -165,6 +170,10 @@ class Carrier:
         except Exception:
             log.exception("%s: a message could not be sent", self._adapter.platform)
             result = Failure("a fault in the adapter", retry_seconds=FAULT_RETRY_SECONDS, ambiguous=True)
+        if isinstance(result, Failure):
+            log.warning("%s: not sent to %s: %s", parcel.place.platform, parcel.place.address, result.reason)
+            if result.retry_seconds is not None and parcel.priority != Priority.TOAST:
+                self._resting[parcel.chat_id] = self._clock() + timedelta(seconds=result.retry_seconds)
         await self._stored(partial(self._record, parcel, result))
 
     async def _stored(self, work: Callable[[], Result]) -> Result:
@@ -182,10 +191,8 @@ class Carrier:
         with self._store.write() as session:
             outbox.recover(session, self._adapter.platform)
 
-    def _bind(self) -> Parcel | None:
+    def _bind(self, busy: set[int]) -> Parcel | None:
         now, adapter = self._clock(), self._adapter
-        self._resting = {chat_id: until for chat_id, until in self._resting.items() if until > now}
-        busy = {*self._under_way, *self._resting, *adapter.busy_chats()}
         while True:
             with self._store.write() as session:
                 delivery = outbox.bind_next(
@@ -204,11 +211,6 @@ class Carrier:
                 outbox.sent(session, parcel.delivery_id, result, now)
             else:
                 outbox.failed(session, parcel.delivery_id, result, now)
-        if isinstance(result, str):
-            return
-        log.warning("%s: not sent to %s: %s", parcel.place.platform, parcel.place.address, result.reason)
-        if result.retry_seconds is not None and parcel.priority != Priority.TOAST:
-            self._resting[parcel.chat_id] = now + timedelta(seconds=result.retry_seconds)
 
 
 def _parcel(session: Session, delivery: Delivery) -> Parcel:

@@ -30,7 +30,6 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 Integer64 = BigInteger().with_variant(Integer(), "sqlite")
 SURROGATE = re.compile("[\ud800-\udfff]")
-POOL_KEY = ("pool_id", "id")
 # Every constraint has the same name on every database: a migration has to name what it changes.
 SQLModel.metadata.naming_convention = {
     "pk": "pk_%(table_name)s",

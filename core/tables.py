@@ -91,7 +91,10 @@ class Membership(PoolRow, table=True):
 
 
 class Good(NamedRow, table=True):
-    """A kind of thing the pool distributes. A free good has something to hand over at once: a link or a text."""
+    """A kind of thing the pool distributes. A free good has something to hand over at once.
+
+    `hint`: which difference between its makers they were told of last.
+    """
 
     __table_args__: ClassVar[Any] = (pool_key(), pool_unique("name_key"), STRICT)
     unit: str = text()
@@ -100,6 +103,7 @@ class Good(NamedRow, table=True):
     free: str = text()
     created_at: datetime = instant()
     last_cost: int | None = integer()
+    hint: str = text()
 
 
 class Product(PoolRow, table=True):
@@ -231,7 +235,7 @@ class Batch(PoolRow, table=True):
         pool_key(),
         pool_reference("product_id", "product"),
         Index("batch_by_product", "pool_id", "product_id", "left"),
-        CheckConstraint("given >= 0 AND given + \"left\" <= units", name="units"),
+        CheckConstraint('given >= 0 AND given + "left" <= units', name="units"),
         STRICT,
     )
     product_id: int = integer()

@@ -14,6 +14,7 @@ from core.chat.command import Command, Press, Table
 from core.chat.context import Context
 from core.chat.desk import Desk
 from core.chat.message import Event, Incoming, Message, Priority, Reply, Where
+from core.chat.plain_words import as_command
 from core.chat.text import Text
 from core.errors import Refusal
 from core.identity import account_of, chat_of, private_chat
@@ -145,7 +146,7 @@ class Handling:
         if SIGN.match(text):
             self.run(text[1:], answer_silence=is_for_us)
         elif not self._answer(text) and is_for_us:
-            self.run(text, answer_silence=True)
+            self.run(as_command(text) or text, answer_silence=True)
 
     def _answer(self, text: str) -> bool:
         """Take a plain reply to one of our messages as the answer it asked for, or as the number of a choice."""

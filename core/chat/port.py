@@ -59,7 +59,7 @@ class Adapter(Protocol):
         ...
 
     async def run(self) -> None:
-        """Hand events to the door until cancelled. Faults that pass are waited out; AdapterError for those that don't."""
+        """Hand events to the door until cancelled. Faults that pass are waited out; for the rest, AdapterError."""
         ...
 
     async def stop(self) -> None:

@@ -6,20 +6,28 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlmodel import select
+
+from core import demand
 from core.chat import views
 from core.chat.message import Choice, Message
 from core.chat.text import Text, joined
 from core.identity import channels_of
 from core.ledger import balance
+from core.members import maintainers, stewards
+from core.projects import projects
+from core.rounds.inputs import Outcome
 from core.tables import Good, Member, Pool, Product, Project, Round, Task
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlmodel import Session
 
     from core.chat.desk import Desk
     from core.chat.say import Say
     from core.rounds.hold import RoundHeld
-    from core.rounds.inputs import GoodResult, Inputs, Outcome, ProductResult, TaskResult
+    from core.rounds.inputs import GoodResult, Inputs, ProductResult, TaskResult
 
 LINES_MAX = 12
 DOUBLE_WEIGHT = 200
@@ -44,6 +52,8 @@ def send(desk: Desk, event: RoundHeld) -> None:
             return message(desk.session, say, event, project_id)
 
         desk.to_channel(chat, write)
+    hint(desk, event)
+    tell_waiting(desk, event)
     for member_id, outcome in by_member(event.outcome).items():
         member = desk.session.get_one(Member, (pool_id, member_id))
 
@@ -63,7 +73,9 @@ def message(session: Session, say: Say, event: RoundHeld, project_id: int) -> Me
         return None
     head = say("**Round {number}** · {when}", number=event.round.number, when=say.when(event.round.due_at or say.now))
     tail = _shared(say, event.outcome)
-    choices = [choice for line in own if line in shown for choice in line.choices]
+    choices = [
+        choice for line in own if line in shown for choice in line.choices if choice.project_id in {0, project_id}
+    ]
     if len(shown) < len(lines):
         more = say("All results")
         choices.append(Choice(str(more), f"rounds {event.round.number}", event.pool.id))
@@ -111,27 +123,89 @@ def _good_line(session: Session, say: Say, pool: Pool, result: GoodResult, produ
         for one in offered
         if len(offered) > 1
     ]
+    project_ids = frozenset(maker.project_id for maker in makers.values())
+    pledges: tuple[Choice, ...] = ()
     if result.shortfall:
         parts.append(say("{count} short", count=result.shortfall))
+        wanted = demand.split(session, good, result.shortfall)
+        parts += [_part(session, say, one) for one in wanted if len(wanted) > 1]
+        pledges = tuple(_pledge(say, good, one) for one in wanted if one.units)
     elif result.left:
         parts.append(say("{count} left over", count=result.left))
         if result.average > 0:
             parts.append(say("{hours} not recognised", hours=say.hours(result.left * result.average)))
+    if demand.is_made_by_nobody(session, good, result):
+        project_ids = frozenset(one.id for one in projects(session, pool.id))
+        parts.append(say("nobody makes it. You could? `/good new {good}`", good=good.name))
     text = say("**{good}**: ", good=good.name) + joined(parts, ", ")
-    project_ids = frozenset(maker.project_id for maker in makers.values())
-    return Line(text, project_ids, _pledges(say, good, result, list(makers.values())))
+    return Line(text, project_ids, pledges)
 
 
 def _project_name(session: Session, product: Product) -> str:
     return session.get_one(Project, (product.pool_id, product.project_id)).name
 
 
-def _pledges(say: Say, good: Good, result: GoodResult, makers: list[Product]) -> tuple[Choice, ...]:
-    if not result.shortfall or len(makers) != 1:
-        return ()
-    label = say("Pledge {count} {good}", count=result.shortfall, good=good.name)
-    command = f'pledge "{good.name}" {result.shortfall}'
-    return (Choice(str(label), command, good.pool_id, makers[0].project_id),)
+def _part(session: Session, say: Say, part: demand.Part) -> Text:
+    return say("{project} {count}?", project=_project_name(session, part.product), count=part.units)
+
+
+def _pledge(say: Say, good: Good, part: demand.Part) -> Choice:
+    label = say("Pledge {count} {good}", count=part.units, good=good.name)
+    return Choice(str(label), f'pledge "{good.name}" {part.units}', good.pool_id, part.product.project_id)
+
+
+def hint(desk: Desk, event: RoundHeld) -> None:
+    """Tell makers of the same good whose effort per unit differs much, once for each state of the figures."""
+    session = desk.session
+    for result in event.outcome.goods:
+        good = session.get_one(Good, (event.pool.id, result.good_id))
+        apart = demand.far_apart(session, good)
+        key = "" if apart is None else f"{apart[0].id}:{apart[0].last_average} {apart[1].id}:{apart[1].last_average}"
+        if apart is not None and key != good.hint:
+            write = _hint_writer(session, good, *apart)
+            for product in demand.makers(session, good):
+                desk.to_channels(good.pool_id, product.project_id, write)
+        good.hint = key
+
+
+def _hint_writer(session: Session, good: Good, cheap: Product, dear: Product) -> Callable[[Say], Message]:
+    return lambda say: _hint(session, say, good, cheap, dear)
+
+
+def _hint(session: Session, say: Say, good: Good, cheap: Product, dear: Product) -> Message:
+    who = maintainers(session, session.get_one(Project, (cheap.pool_id, cheap.project_id)))
+    text = say(
+        "**{good}**: {low} each at {cheap}, {high} at {dear}. Sharing how helps both: ask {names}.",
+        good=good.name,
+        low=say.hours(cheap.last_average or 0),
+        cheap=_project_name(session, cheap),
+        high=say.hours(dear.last_average or 0),
+        dear=_project_name(session, dear),
+        names=say.names([one.name for one in who]),
+    )
+    return Message(text)
+
+
+def tell_waiting(desk: Desk, event: RoundHeld) -> None:
+    """Tell the stewards when the levy could not carry everything, once for each amount."""
+    waiting = event.outcome.waiting
+    query = select(Round).where(Round.pool_id == event.pool.id, Round.number == (event.round.number or 0) - 1)
+    before = desk.session.exec(query).first()
+    known = Outcome.unpack(before.outcome).waiting if before is not None and before.outcome is not None else 0
+    if waiting in {0, known}:
+        return
+
+    def write(say: Say) -> Message:
+        return Message(
+            say(
+                "{hours} of common work waits: the levy is {levy} for each who shares. `/pool set levy 4h`",
+                hours=say.hours(waiting),
+                levy=say.hours(event.inputs.levy),
+            )
+        )
+
+    for steward in stewards(desk.session, event.pool):
+        desk.to_member(steward, write)
 
 
 def _shared(say: Say, outcome: Outcome) -> Text:

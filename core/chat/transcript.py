@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import select
 
 from core.chat import inbox, outbox
+from core.chat.addressing import addressed
 from core.chat.commands import table
 from core.chat.dispatch import House, dispatch_all
 from core.chat.due import run_due
@@ -34,6 +35,7 @@ STEP = re.compile(
 CHECK = re.compile(r"(?P<chat>[\w:-]*?)(?P<sign>!?>|=) ?(?P<pattern>.*)")
 PRESS = re.compile(r"\[(?P<label>[^\]]+)\]")
 KEPT = re.compile(r"\{(\w+)\}")
+BOT_NAMES = frozenset({"pool", "dpool"})
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -102,7 +104,8 @@ class Player:
         else:
             reply_to = self._find(key, reply) if reply else ""
             kind = Incoming.EDIT if edit else Incoming.TEXT
-            event = Event(f"{self.count}", kind, place, sender, text.replace("\\n", "\n"), f"u{self.count}", reply_to)
+            words, is_addressed = addressed(text.replace("\\n", "\n"), BOT_NAMES) or (text, False)
+            event = Event(f"{self.count}", kind, place, sender, words, f"u{self.count}", reply_to, is_addressed)
         with self.store.write() as session:
             inbox.receive(
                 session, platform, event.event_id, f"{place.platform}:{place.address}", event.to_json(), self.now

@@ -106,13 +106,16 @@ def _recognise(inputs: Inputs, given: list[GivenRow]) -> tuple[list[CreditRow], 
     """
     due = {row.id: row.due for row in inputs.contributions}
     funded = _fund(inputs, given, due)
-    unfunded = {row.id: due[row.id] - row.recognised - funded[row.id] for row in inputs.contributions}
+    # What the work of somebody who left is worth stays in the commons.
+    staying = {member.id for member in inputs.members}
+    work = [row for row in inputs.contributions if row.member_id in staying]
+    unfunded = {row.id: due[row.id] - row.recognised - funded[row.id] for row in work}
     getting = {row.member_id for row in given}
-    getting |= {row.member_id for row in inputs.contributions if due[row.id] > row.recognised}
+    getting |= {row.member_id for row in work if due[row.id] > row.recognised}
     sharers = sum(1 for member in inputs.members if member.shares or member.id in getting)
     carried = inputs.levy * sharers
     result, waiting = [], 0
-    for row in inputs.contributions:
+    for row in work:
         extra = min(unfunded[row.id], carried)
         carried -= extra
         waiting += unfunded[row.id] - extra
