@@ -95,6 +95,7 @@ class Outbox(SQLModel, table=True):
 
     __table_args__: ClassVar[Any] = (
         UniqueConstraint("key"),
+        Index("outbox_by_chat", "chat_id", "priority", "id"),
         Index(
             "outbox_waiting",
             "platform",

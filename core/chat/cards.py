@@ -59,6 +59,12 @@ def place(session: Session, pool_id: int, chat: Chat, row: Outbox, message: Mess
     session.add(card)
 
 
+def release(session: Session, row: Outbox) -> None:
+    """Let a message that has not been sent yet be no card any more."""
+    for card in session.exec(select(Card).where(Card.outbox_id == row.id)):
+        session.delete(card)
+
+
 def mark(
     session: Session,
     pool_id: int,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from core.chat import cards, outbox
-from core.chat.message import Message, Priority
+from core.chat.message import Message, Priority, asked_together
 from core.chat.say import Say
 from core.identity import channels_of, private_chat
 from core.settings import MemberSettings, PoolSettings, ProjectSettings
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from core.tables_chat import Outbox
 
 UTC_ZONE = ZoneInfo("UTC")
+ASK_PAUSE = timedelta(minutes=15)
 DIGEST = Timetable.read("daily 09:00")
 
 
@@ -83,11 +85,28 @@ class Desk:
             if chat is not self.here:
                 self.to_channel(chat, write)
 
-    def to_other_channels(self, pool_id: int, project_id: int, write: Callable[[Say], Message | None]) -> None:
-        """Write to the channels of all other projects."""
+    def ask_channels(self, pool_id: int, project_id: int, write: Callable[[Say], Message]) -> None:
+        """Ask a project's people for something that needs another's action."""
+        for chat in channels_of(self.session, pool_id, project_id):
+            if chat is not self.here:
+                self._ask(chat, write(self.say_in(chat)))
+
+    def ask_other_channels(self, pool_id: int, project_id: int, write: Callable[[Say], Message]) -> None:
+        """Ask the people of all other projects."""
         for chat in channels_of(self.session, pool_id):
             if chat.project_id != project_id and chat is not self.here:
-                self.to_channel(chat, write)
+                self._ask(chat, write(self.say_in(chat)))
+
+    def _ask(self, chat: Chat, message: Message) -> None:
+        """Ask at most once in 15 minutes: what comes up meanwhile joins the message that waits."""
+        last, not_before = outbox.last_ask(self.session, chat.id), self._channel_time(chat)
+        if last is not None and last.delivery_id is None:
+            cards.release(self.session, last)
+            last.payload = asked_together(Message.from_json(last.payload), message).to_json()
+            return
+        if last is not None:
+            not_before = max(not_before or self.now, (last.not_before or last.created_at) + ASK_PAUSE)
+        self.post(chat, message, Priority.ASK, pool_id=chat.pool_id or 0, not_before=not_before)
 
     def to_channel(self, chat: Chat, write: Callable[[Say], Message | None]) -> None:
         """Write a notice to one channel, when it wants to hear of it."""

@@ -107,12 +107,13 @@ class Reply:
 
 
 class Priority(IntEnum):
-    """The order in which messages leave."""
+    """The order in which messages leave. An ASK is a notice that needs somebody else's action."""
 
     TOAST = 0
     REPLY = 1
     EDIT = 2
-    NOTICE = 3
+    ASK = 3
+    NOTICE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,14 @@ class Message:
         buttons = " ".join(f"[{choice.label}]" for choice in self.choices)
         link = f"[{self.link[0]}]" if self.link else ""
         return "\n".join(part for part in (text, buttons, link) if part)
+
+
+def asked_together(first: Message, second: Message) -> Message:
+    """Return two messages that need somebody's action as one; of the same subject the second alone."""
+    if first.subject and first.subject == second.subject:
+        return second
+    choices = tuple(dict.fromkeys((*first.choices, *second.choices)))
+    return Message(first.text + "\n" + second.text, choices, mentions=(*first.mentions, *second.mentions))
 
 
 def merged(messages: list[Message]) -> Message:

@@ -63,7 +63,7 @@ def _join_requested(desk: Desk, event: ev.JoinRequested) -> None:
     for member in maintainers(desk.session, event.project) if event.project else stewards(desk.session, event.pool):
         desk.to_member(member, write)
     if event.project is not None:
-        desk.to_channels(event.pool.id, event.project.id, write)
+        desk.ask_channels(event.pool.id, event.project.id, write)
 
 
 def _project_founded(desk: Desk, event: ev.ProjectFounded) -> None:
@@ -105,14 +105,14 @@ def _handed_on(desk: Desk, event: ev.HandedOn) -> None:
 
 
 def _reported(desk: Desk, event: ev.Reported) -> None:
-    desk.to_channels(event.task.pool_id, event.task.project_id, _task_card(desk, event.task))
+    desk.ask_channels(event.task.pool_id, event.task.project_id, _task_card(desk, event.task))
 
 
 def _disputed(desk: Desk, event: ev.Disputed) -> None:
     card = _task_card(
         desk, event.task, lambda say: say("{name} disputes #{number}.", name=event.by.name, number=event.task.number)
     )
-    desk.to_channels(event.task.pool_id, event.task.project_id, card)
+    desk.ask_channels(event.task.pool_id, event.task.project_id, card)
     project = desk.session.get_one(Project, (event.task.pool_id, event.task.project_id))
     for member in maintainers(desk.session, project):
         if member.id != event.by.id:
@@ -172,7 +172,7 @@ def _confirmed(desk: Desk, event: ev.Confirmed) -> None:
         )
         return Message(text, views.task_choices(desk.session, say, task), subject=task_subject(task))
 
-    desk.to_other_channels(task.pool_id, task.project_id, ask)
+    desk.ask_other_channels(task.pool_id, task.project_id, ask)
 
 
 def _batch_made(desk: Desk, event: ev.BatchMade) -> None:
@@ -198,7 +198,7 @@ def _batch_made(desk: Desk, event: ev.BatchMade) -> None:
             ),
         )
 
-    desk.to_other_channels(event.good.pool_id, event.product.project_id, ask)
+    desk.ask_other_channels(event.good.pool_id, event.product.project_id, ask)
 
 
 def _batch_offered(desk: Desk, event: ev.BatchOffered) -> None:
@@ -244,7 +244,7 @@ def _missing(desk: Desk, event: ev.UnitsMissing) -> None:
         )
         return Message(text, (choice,))
 
-    desk.to_channels(good.pool_id, event.product.project_id, ask)
+    desk.ask_channels(good.pool_id, event.product.project_id, ask)
 
 
 def _returned(desk: Desk, event: ev.UnitsReturned) -> None:

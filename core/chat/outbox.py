@@ -62,7 +62,7 @@ def bind_next(
     row = _next_row(session, platform, now, busy_chats)
     if waiting is not None and (row is None or waiting.priority <= row.priority):
         return _leased(waiting, now)
-    if row is not None and row.priority < Priority.NOTICE:
+    if row is not None and row.priority < Priority.ASK:
         return _bind(session, [row], now)
     edit = _draw_card(session, platform, now, busy_chats, card_seconds)
     if edit is not None:
@@ -184,6 +184,12 @@ def count_waiting(session: Session) -> int:
     """Return how many messages wait to be sent."""
     rows = session.exec(select(func.count()).select_from(Outbox).where(col(Outbox.delivery_id).is_(None))).one()
     return rows + session.exec(select(func.count()).select_from(Delivery).where(Delivery.state == "ready")).one()
+
+
+def last_ask(session: Session, chat_id: int) -> Outbox | None:
+    """Return the last message of a chat that needs somebody's action, sent or not."""
+    query = select(Outbox).where(Outbox.chat_id == chat_id, Outbox.priority == Priority.ASK)
+    return session.exec(query.order_by(col(Outbox.id).desc()).limit(1)).first()
 
 
 def message_shown(session: Session, chat_id: int, ref: str) -> Delivery | None:
