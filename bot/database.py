@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
-from sqlmodel import SQLModel
 
 from bot.config import database_url
 from bot.errors import UserError
+from core.schema import StoreError, claim_exclusively, prepare
 from core.store import Store
 
 if TYPE_CHECKING:
@@ -18,34 +19,39 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-def prepare(store: Store, now: datetime) -> None:
-    """Make or bring up to date what the database consists of."""
-    del now
-    SQLModel.metadata.create_all(store.engine)
+def file_of(database: str) -> Path | None:
+    """Return the file of a SQLite database; None for one on a server. Raises UserError."""
+    url = make_url(_url(database))
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
 @contextmanager
 def opened(database: str, now: datetime) -> Iterator[Store]:
-    """Open a database by its URL or file; it is made if it is not there. Raises UserError, also for faults later on."""
-    try:
-        url = make_url(database_url(database))
-    except ValueError as error:
-        raise UserError(f"{database}: {error}") from None
-    if url.get_backend_name() == "postgresql":
-        url = url.set(drivername="postgresql+psycopg")
+    """Open a database by its URL or file, for this process alone if it is a file; it is made if it is not there.
+
+    Raises UserError, also for what goes wrong with it later on.
+    """
+    url = make_url(_url(database))
     shown = str(url.database) if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
     try:
-        store = Store(url.render_as_string(hide_password=False))
+        store = Store(_url(database))
     except ModuleNotFoundError:
         raise UserError(f"{shown}: for PostgreSQL, install dpool[postgres]") from None
     try:
-        prepare(store, now)
-        yield store
+        with claim_exclusively(store):
+            prepare(store, now)
+            yield store
+    except StoreError as error:
+        raise UserError(str(error)) from error
     except DBAPIError as error:
-        raise UserError(f"{shown}: the database can't be used: {_first_line(error)}") from None
+        first_line = str(error.orig).strip().split("\n", maxsplit=1)[0]
+        raise UserError(f"The database {shown} can't be used: {first_line}") from error
     finally:
         store.close()
 
 
-def _first_line(error: DBAPIError) -> str:
-    return str(error.orig).strip().split("\n", maxsplit=1)[0]
+def _url(database: str) -> str:
+    try:
+        return database_url(database)
+    except ValueError as error:
+        raise UserError(f"{database}: {error}") from None

@@ -136,6 +136,21 @@ class ChannelTakenError(Refusal):
     project: str
 
 
+@dataclass(eq=False)
+class NotSpokenForError(Refusal):
+    """Only a maintainer of one of their projects speaks for somebody, and only if they have no account."""
+
+    name: str
+
+
+@dataclass(eq=False)
+class NotForOthersError(Refusal):
+    """This command cannot be used for somebody else; `names` can."""
+
+    word: str
+    names: tuple[str, ...]
+
+
 # Tasks
 
 

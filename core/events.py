@@ -147,6 +147,18 @@ class Rejected(ClaimEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class Corrected(TaskEvent):
+    """A maintainer corrected confirmed work; `before` and `after` are its effort, `taken_back` what was credited."""
+
+    member: Member
+    by: Member
+    before: int
+    after: int
+    taken_back: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Backed(TaskEvent):
     """Common work was backed by somebody of another project."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, func, select
 
 from core import ledger
-from core.batches import settle_needs
+from core.batches import contributions_of, settle_needs
 from core.errors import (
     AlreadyConfirmedError,
     DisputedError,
@@ -16,6 +16,8 @@ from core.errors import (
     NothingReportedError,
     NotOtherProjectError,
     OwnWorkError,
+    TaskClosedError,
+    TooMuchToTakeBackError,
     UnknownNameError,
     WhoseReportError,
 )
@@ -25,11 +27,12 @@ from core.ledger import Entry, TransferKind
 from core.members import is_in_another, is_maintainer, maintainers, require_maintainer
 from core.names import key_of
 from core.projects import count_projects
+from core.recognition import due_with, most_to_take
 from core.settings import PoolSettings, ProjectSettings
 from core.store import add, pool_of
 from core.tables import Backing, Batch, Claim, Confirmation, Contribution, Good, Member, Product, Project, Task
-from core.tasks import check_bounds, claims_of, holder_names, reopen
-from core.units import HOURS_MAX, effort
+from core.tasks import check_bounds, claims_of, close_if_done, holder_names, reopen
+from core.units import HOURS_MAX, effort, round_half_up
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -48,7 +51,9 @@ def waiting(session: Session, task: Task, name: str = "", verb: str = "confirm",
     found = [one for one in reported if one.confirmed_at is None]
     if name:
         key = key_of(name)
-        named = [one for one in reported if _name_key(session, one).startswith(key)]
+        keys = {one.id: _name_key(session, one) for one in reported}
+        exact = [one for one in reported if keys[one.id] == key]
+        named = exact or [one for one in reported if keys[one.id].startswith(key)]
         if not named:
             kind = "member"
             raise UnknownNameError(kind, name, holder_names(session, reported))
@@ -123,17 +128,22 @@ def finish(session: Session, task: Task, row: Claim, by: Member | None, now: dat
     )
     add(session, contribution)
     events: list[Event] = [Confirmed(task, row, member, contribution, by)]
+    claims = claims_of(session, task)
     if task.every:
-        minimum = PoolSettings(pool_of(session, task).settings).min_weight
-        task.learned = learn(row.weight, minimum, competed=row.how == "competed", risen=bool(row.rose))
-    confirmed = [one for one in claims_of(session, task) if one.confirmed_at is not None]
-    if len(confirmed) >= task.slots:
-        task.closed_at = now
+        _learn(session, task, claims)
+    close_if_done(task, claims, now)
     batch = session.exec(select(Batch).where(Batch.pool_id == task.pool_id, Batch.task_id == task.id)).first()
     if batch is not None:
         contribution.batch_id = batch.id
         events += settle_needs(session, batch, now)
     return events
+
+
+def _learn(session: Session, task: Task, claims: list[Claim]) -> None:
+    """Let a recurring task learn from its confirmed work; of several slots, from the one that was filled last."""
+    minimum = PoolSettings(pool_of(session, task).settings).min_weight
+    last = max((one for one in claims if one.confirmed_at is not None), key=lambda one: (one.claimed_at, one.id))
+    task.learned = learn(last.weight, minimum, competed=last.how == "competed", risen=bool(last.rose))
 
 
 def dispute(session: Session, task: Task, row: Claim, by: Member, why: str, now: datetime) -> Disputed:
@@ -173,8 +183,6 @@ def reject(session: Session, task: Task, by: Member, why: str, now: datetime) ->
     row = disputed(session, task, by)
     member = session.get_one(Member, (row.pool_id, row.member_id))
     reopen(session, task, row, now)
-    if task.origin != "task":
-        task.closed_at = task.cancelled_at = now
     return Rejected(task, row, member, by, why)
 
 
@@ -192,6 +200,8 @@ def count_backers(session: Session, task: Task) -> int:
 
 def back(session: Session, task: Task, by: Member, now: datetime) -> Backed:
     """Say for another project that common work was worth it."""
+    if task.cancelled_at is not None:
+        raise TaskClosedError(task.number, cancelled=True)
     if task.product_id is not None:
         product = session.get_one(Product, (task.pool_id, task.product_id))
         raise NotCommonWorkError(task.number, session.get_one(Good, (task.pool_id, product.good_id)).name)
@@ -209,19 +219,53 @@ def back(session: Session, task: Task, by: Member, now: datetime) -> Backed:
 def correct(session: Session, row: Contribution, by: Member, hours: int, why: str, now: datetime) -> int:
     """Correct the hours of confirmed work later; return the difference in effort.
 
-    What was credited too much goes back by a reversing transfer with its reason; what was too little counts like the
-    rest of the work. In a batch, the units left carry the difference.
+    What was credited too much goes back by a reversing transfer with its reason, or nothing is corrected, if that is
+    more than the member has down to their limit. What was too little is credited with the next round.
     """
+    task = session.get_one(Task, (row.pool_id, row.task_id))
+    require_maintainer(session, session.get_one(Project, (task.pool_id, task.project_id)), by)
+    if row.member_id == by.id:
+        raise OwnWorkError(task.number)
     check_bounds("hours", hours, 0, HOURS_MAX)
     new = effort(hours, row.weight)
-    change = new - row.effort
-    excess = max(0, row.recognised - new)
-    pool = pool_of(session, row)
-    key = f"correct:{row.id}:{pool.last_id}"
-    ledger.transfer(session, pool, Entry(key, TransferKind.EFFORT, row.member_id, ledger.COMMONS, excess, why), now)
-    row.hours, row.effort, row.due, row.recognised = hours, new, min(row.due, new), min(row.recognised, new)
-    if row.batch_id is not None:
-        batch = session.get_one(Batch, (row.pool_id, row.batch_id))
-        batch.effort += change
-    del by
+    change, batch = new - row.effort, _batch_of(session, row)
+    due = _due_after(session, row, batch, new)
+    excess = max(0, row.recognised - due)
+    member, pool = session.get_one(Member, (row.pool_id, row.member_id)), pool_of(session, row)
+    most = most_to_take(session, member)
+    if excess > most:
+        raise TooMuchToTakeBackError(member.name, excess, most)
+    entry = Entry(f"correct:{row.id}:{pool.last_id}", TransferKind.EFFORT, member.id, ledger.COMMONS, excess, why)
+    ledger.transfer(session, pool, entry, now)
+    row.hours, row.effort, row.due, row.recognised = hours, new, due, row.recognised - excess
+    if batch is not None:
+        _correct_batch(session, batch, change)
     return change
+
+
+def _batch_of(session: Session, row: Contribution) -> Batch | None:
+    return None if row.batch_id is None else session.get_one(Batch, (row.pool_id, row.batch_id))
+
+
+def _due_after(session: Session, row: Contribution, batch: Batch | None, new: int) -> int:
+    """Return what is due of a contribution whose effort becomes `new`: in a batch, its part in the units given."""
+    if batch is None:
+        return min(row.due, new)
+    work = contributions_of(session, batch)
+    shares = [new if one.id == row.id else one.effort for one in work]
+    parts = due_with(sum(shares), batch.units, batch.given, shares)
+    return next(part for one, part in zip(work, parts, strict=True) if one.id == row.id)
+
+
+def _correct_batch(session: Session, batch: Batch, change: int) -> None:
+    """Let a batch, and its product's average if it was the last one offered, follow a correction."""
+    batch.effort += change
+    later = select(Batch.id).where(
+        Batch.pool_id == batch.pool_id,
+        Batch.product_id == batch.product_id,
+        col(Batch.offered_at).is_not(None),
+        (col(Batch.offered_at), col(Batch.id)) > (batch.offered_at, batch.id),
+    )
+    if batch.offered_at is not None and session.exec(later.limit(1)).first() is None:
+        product = session.get_one(Product, (batch.pool_id, batch.product_id))
+        product.last_average = round_half_up(batch.effort, batch.units)

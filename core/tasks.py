@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, func, select
 
+from core.batches import withdraw
 from core.errors import (
     AlreadyBegunError,
     AlreadyReportedError,
@@ -28,7 +29,7 @@ from core.events import BidPlaced, Claimed, Dropped, HandedOn, Reported, TaskCan
 from core.members import is_maintainer
 from core.settings import MemberSettings, PoolSettings
 from core.store import add, pool_of
-from core.tables import Bid, Claim, Member, Pool, Product, Project, Task
+from core.tables import Backing, Bid, Claim, Member, Pool, Product, Project, Task
 from core.timing import current_round
 from core.units import HOURS_MAX, ORDINARY_WEIGHT, effort
 
@@ -149,26 +150,29 @@ def claim(session: Session, task: Task, member: Member, now: datetime) -> Claime
 
 
 def take_slot(session: Session, task: Task, member: Member, weight: int, how: str, now: datetime) -> Claimed:
-    """Give a slot to a member, from a claim or from a round; their bid is over."""
+    """Give a slot to a member, from a claim or from a round. Their bid is over; who does the work does not back it."""
     row = Claim(pool_id=task.pool_id, task_id=task.id, member_id=member.id, weight=weight, how=how, claimed_at=now)
     row.rose = task.rose
     set_deadline(row, task, now)
-    bid = session.get(Bid, (task.pool_id, task.id, member.id))
-    if bid is not None:
-        session.delete(bid)
+    for table in (Bid, Backing):
+        over = session.get(table, (task.pool_id, task.id, member.id))
+        if over is not None:
+            session.delete(over)
     return Claimed(task, add(session, row), member)
 
 
 def set_deadline(row: Claim, task: Task, now: datetime) -> None:
-    """Set when a claimed slot needs attention next: a reminder a day before it is due, one then, release after that."""
+    """Set when a claimed slot needs attention next: a reminder a day before it is due, one then, release after that.
+
+    Who takes a task that is overdue has the whole time until the release as well.
+    """
     row.stage, row.deadline_at = "", None
     if task.due_at is None:
         return
-    steps = (("remind", -REMIND_BEFORE), ("due", timedelta(0)), ("release", RELEASE_AFTER))
-    for stage, offset in steps:
-        if task.due_at + offset > now or stage == "release":
-            row.stage, row.deadline_at = stage, max(now, task.due_at + offset)
-            return
+    row.stage, row.deadline_at = "release", max(task.due_at, row.claimed_at) + RELEASE_AFTER
+    for stage, at in (("due", task.due_at), ("remind", task.due_at - REMIND_BEFORE)):
+        if at > now:
+            row.stage, row.deadline_at = stage, at
 
 
 def hours_taken(session: Session, member: Member) -> int:
@@ -226,10 +230,39 @@ def drop(session: Session, task: Task, member: Member, now: datetime) -> Dropped
 
 
 def reopen(session: Session, task: Task, row: Claim, now: datetime) -> None:
-    """End a claim, so that its slot is open; a task that was full begins to wait anew."""
-    if task.opened_at is None or len(claims_of(session, task)) >= task.slots:
+    """End a claim, so that its slot is open; a task that was full begins to wait anew.
+
+    No slot opens where nobody else is asked: in work reported unasked, and in an occurrence of a recurring task
+    for which the next one stands already.
+    """
+    claims = claims_of(session, task)
+    if task.opened_at is None or len(claims) >= task.slots:
         task.opened_at = now
     row.ended_at, row.stage, row.deadline_at = now, "", None
+    if task.origin != "task":
+        withdraw(session, task)
+    if task.origin != "task" or not is_newest(session, task):
+        _keep_slots(task, [one for one in claims if one is not row], now)
+
+
+def is_newest(session: Session, task: Task) -> bool:
+    """Tell whether a task is no earlier occurrence of a recurring one."""
+    later = select(Task.id).where(Task.pool_id == task.pool_id, Task.series == task.series, Task.number > task.number)
+    return task.series is None or session.exec(later.limit(1)).first() is None
+
+
+def _keep_slots(task: Task, claims: list[Claim], now: datetime) -> None:
+    """Leave a task only the slots of these claims; without any it is cancelled."""
+    task.slots = max(1, len(claims))
+    close_if_done(task, claims, now)
+    if not claims:
+        task.closed_at = task.cancelled_at = now
+
+
+def close_if_done(task: Task, claims: list[Claim], now: datetime) -> None:
+    """Close a task whose slots are all confirmed."""
+    if sum(one.confirmed_at is not None for one in claims) >= task.slots:
+        task.closed_at = now
 
 
 def offer_slot(session: Session, task: Task, giver: Member, receiver: Member) -> Claim:
@@ -252,9 +285,11 @@ def take_over(session: Session, task: Task, receiver: Member, now: datetime) -> 
         col(Claim.ended_at).is_(None),
         col(Claim.reported_at).is_(None),
     )
-    row = session.exec(query).first()
+    row, claims = session.exec(query).first(), claims_of(session, task)
+    if any(one.member_id == receiver.id for one in claims):
+        raise AlreadyYoursError(task.number)
     if row is None:
-        raise NotYoursError(task.number, holder_names(session, claims_of(session, task)))
+        raise NotYoursError(task.number, holder_names(session, claims))
     check_cap(session, task, receiver)
     giver = session.get_one(Member, (row.pool_id, row.member_id))
     row.ended_at, row.stage, row.deadline_at = now, "", None
@@ -272,8 +307,16 @@ def report(session: Session, task: Task, member: Member, hours: int | None, note
     check_bounds("hours", row.hours, 1, HOURS_MAX)
     row.note, row.reported_at = note, now
     is_long = row.hours * 100 > task.hours * LONG_PERCENT
-    row.stage, row.deadline_at = ("", None) if is_long else ("confirm", now + CONFIRM_AFTER)
+    by_itself = _has_estimate(session, task) and not is_long
+    row.stage, row.deadline_at = ("confirm", now + CONFIRM_AFTER) if by_itself else ("", None)
     return Reported(task, row, member, effort(row.hours, row.weight))
+
+
+def _has_estimate(session: Session, task: Task) -> bool:
+    """Tell whether there is an estimate to hold a report against; without one a person has to look at it."""
+    if task.origin == "made":
+        return session.get_one(Product, (task.pool_id, task.product_id)).last_average is not None
+    return task.origin != "did"
 
 
 def may_change(session: Session, task: Task, member: Member) -> None:
@@ -296,9 +339,8 @@ def cancel(session: Session, task: Task, member: Member, now: datetime) -> TaskC
             holders.append(session.get_one(Member, (row.pool_id, row.member_id)))
     for standing in bids_on(session, task):
         session.delete(standing)
-    task.slots, task.next_at = max(1, len(reported)), None
-    if not reported:
-        task.closed_at = task.cancelled_at = now
+    task.next_at = None
+    _keep_slots(task, reported, now)
     return TaskCancelled(task, tuple(holders))
 
 
@@ -314,13 +356,15 @@ def edit(session: Session, task: Task, member: Member, draft: Draft, now: dateti
         raise AlreadyBegunError(task.number, holder_names(session, claims))
     if len(claims) > draft.slots:
         raise AlreadyBegunError(task.number, holder_names(session, claims))
-    task.title, task.hours, task.slots = draft.title, draft.hours, draft.slots
+    is_urgent = draft.urgent or is_before_round(pool_of(session, task), draft.due_at)
+    # Slots added to a full task begin to wait now.
+    if is_urgent if task.opened_at is None else len(claims) == task.slots < draft.slots:
+        task.opened_at = now
+    task.title, task.hours, task.slots, task.urgent = draft.title, draft.hours, draft.slots, int(draft.urgent)
     task.product_id, task.due_at, task.place, task.every = product_id, draft.due_at, draft.place, draft.every
     task.series = task.series or (task.number if draft.every else None)
-    if task.opened_at is None and (draft.urgent or is_before_round(pool_of(session, task), task.due_at)):
-        task.opened_at = now
-    task.urgent = int(draft.urgent)
     for row in claims:
         if row.reported_at is None:
             set_deadline(row, task, now)
+    close_if_done(task, claims, now)
     return TaskEdited(task)

@@ -175,6 +175,22 @@ def _confirmed(desk: Desk, event: ev.Confirmed) -> None:
     desk.ask_other_channels(task.pool_id, task.project_id, ask)
 
 
+def _corrected(desk: Desk, event: ev.Corrected) -> None:
+    def write(say: Say) -> Message:
+        text = say(
+            "#{number}: {name}'s work is corrected from {before} to {after}. {why}",
+            number=event.task.number,
+            name=event.member.name,
+            before=say.hours(event.before),
+            after=say.hours(event.after),
+            why=event.why,
+        )
+        return Message(text)
+
+    desk.to_channels(event.task.pool_id, event.task.project_id, write)
+    desk.to_member(event.member, write)
+
+
 def _batch_made(desk: Desk, event: ev.BatchMade) -> None:
     if event.batch.needs != "project":
         return
@@ -335,6 +351,7 @@ WRITERS: dict[type, Callable[[Desk, Any], None]] = {
     ev.Disputed: _disputed,
     ev.Rejected: _rejected,
     ev.Confirmed: _confirmed,
+    ev.Corrected: _corrected,
     ev.BatchMade: _batch_made,
     ev.BatchOffered: _batch_offered,
     ev.BatchExpired: _expired,

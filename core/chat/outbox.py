@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 MERGED_MAX = 10
 MERGED_CHARACTERS_MAX = 3000
 LEASE = timedelta(seconds=60)
-ATTEMPTS_MAX = 8
+TOAST_AGE_MAX = timedelta(seconds=30)  # whoever pressed has been answered by then, or has gone on
+ATTEMPTS_MAX = 60
+BACKOFF_SECONDS_MAX = 600  # with it, sixty attempts last nine hours: an outage loses nothing
+MAYBE = "may have arrived: "  # marks the fault of a delivery that is sent once more all the same
 
 
 def post(
@@ -52,22 +55,52 @@ def bind_next(
 
     `busy_chats` are left out, because their platform's limits say so. Cards are drawn at most every `card_seconds`.
     """
-    retry = select(Delivery).where(
-        Delivery.platform == platform,
-        Delivery.state == "ready",
-        or_(col(Delivery.retry_at).is_(None), col(Delivery.retry_at) <= now),
-        col(Delivery.chat_id).not_in(busy_chats),
-    )
-    waiting = session.exec(retry.order_by(col(Delivery.priority), col(Delivery.id)).limit(1)).first()
+    waiting = _next_try(session, platform, now, busy_chats)
     row = _next_row(session, platform, now, busy_chats)
+    if min(one.priority if one is not None else Priority.NOTICE for one in (waiting, row)) == Priority.NOTICE:
+        edit = _draw_card(session, platform, now, busy_chats, card_seconds)
+        if edit is not None:
+            return edit
     if waiting is not None and (row is None or waiting.priority <= row.priority):
         return _leased(waiting, now)
-    if row is not None and row.priority < Priority.ASK:
-        return _bind(session, [row], now)
-    edit = _draw_card(session, platform, now, busy_chats, card_seconds)
-    if edit is not None:
-        return edit
     return None if row is None else _bind(session, _mergeable(session, row, now), now)
+
+
+def _next_try(session: Session, platform: str, now: datetime, busy_chats: Collection[int]) -> Delivery | None:
+    """Return the delivery to be tried again; set aside those for which that makes no sense any more."""
+    query = (
+        select(Delivery)
+        .join(Chat, col(Chat.id) == col(Delivery.chat_id))
+        .where(Delivery.platform == platform, Delivery.state == "ready", col(Chat.off_at).is_(None))
+        .where(or_(col(Delivery.retry_at).is_(None), col(Delivery.retry_at) <= now))
+        .where(col(Delivery.chat_id).not_in(busy_chats))
+    )
+    for delivery in session.exec(query.order_by(col(Delivery.priority), col(Delivery.id))):
+        if _is_stale(delivery.priority, delivery.created_at, now) or _is_superseded(session, delivery):
+            delivery.state = "dropped"
+            continue
+        if delivery.sent_at is not None:
+            failed(session, delivery.id, Failure("no word from its sender", retry_seconds=0, ambiguous=True), now)
+        if delivery.state == "ready":
+            return delivery
+    return None
+
+
+def _is_stale(priority: int, since: datetime, now: datetime) -> bool:
+    return priority == Priority.TOAST and since < now - TOAST_AGE_MAX
+
+
+def _is_superseded(session: Session, delivery: Delivery) -> bool:
+    """Tell whether a later edit shows something newer: only the newest state is drawn."""
+    if delivery.edits is None:
+        return False
+    later = select(Delivery.id).where(
+        Delivery.chat_id == delivery.chat_id,
+        Delivery.ref == delivery.ref,
+        col(Delivery.id) > delivery.id,
+        col(Delivery.state).in_(("ready", "sent")),
+    )
+    return session.exec(later.limit(1)).first() is not None
 
 
 def _next_row(session: Session, platform: str, now: datetime, busy_chats: Collection[int]) -> Outbox | None:
@@ -77,8 +110,13 @@ def _next_row(session: Session, platform: str, now: datetime, busy_chats: Collec
         .where(Outbox.platform == platform, col(Outbox.delivery_id).is_(None), col(Chat.off_at).is_(None))
         .where(or_(col(Outbox.not_before).is_(None), col(Outbox.not_before) <= now))
         .where(col(Outbox.chat_id).not_in(busy_chats))
+        .order_by(col(Outbox.priority), col(Outbox.id))
+        .limit(1)
     )
-    return session.exec(query.order_by(col(Outbox.priority), col(Outbox.id)).limit(1)).first()
+    while (row := session.exec(query).first()) is not None and _is_stale(row.priority, row.created_at, now):
+        _bind(session, [row], now).state = "dropped"
+        session.flush()
+    return row
 
 
 def _mergeable(session: Session, row: Outbox, now: datetime) -> list[Outbox]:
@@ -107,8 +145,9 @@ def _bind(session: Session, rows: list[Outbox], now: datetime) -> Delivery:
     message = merged([Message.from_json(row.payload) for row in rows])
     delivery = Delivery(key=first.key, platform=first.platform, chat_id=first.chat_id, priority=first.priority)
     delivery.payload, delivery.created_at = message.to_json(), now
-    if message.edits:
-        original = session.get_one(Delivery, message.edits)
+    original = session.get_one(Delivery, message.edits) if message.edits else None
+    if original is not None and original.ref is not None:
+        # Without a reference nobody knows which message it is: then what would replace it comes as a new one.
         delivery.edits, delivery.ref = original.edits or original.id, original.ref
     add_now(session, _leased(delivery, now))
     for row in rows:
@@ -117,15 +156,15 @@ def _bind(session: Session, rows: list[Outbox], now: datetime) -> Delivery:
 
 
 def _leased(delivery: Delivery, now: datetime) -> Delivery:
-    """Count an attempt. Should its sender never say how it went, the delivery comes up again after a while."""
-    delivery.attempts, delivery.retry_at = delivery.attempts + 1, now + LEASE
+    """Count an attempt, begun at `sent_at`. Should its sender never say how it went, it comes up again after a while."""
+    delivery.attempts, delivery.sent_at, delivery.retry_at = delivery.attempts + 1, now, now + LEASE
     return delivery
 
 
 def recover(session: Session, platform: str) -> None:
     """After a restart, take up at once what a sender of this platform left without saying how it went."""
     query = select(Delivery).where(Delivery.platform == platform, Delivery.state == "ready")
-    for delivery in session.exec(query):
+    for delivery in session.exec(query.where(col(Delivery.sent_at).is_not(None))):
         delivery.retry_at = None
 
 
@@ -166,33 +205,38 @@ def sent(session: Session, delivery_id: int, ref: str, now: datetime) -> None:
 
 
 def failed(session: Session, delivery_id: int, failure: Failure, now: datetime) -> None:
-    """Record that a delivery did not arrive: try again later, switch the chat off, or park it."""
+    """Record that a delivery did not arrive: try again later, wait for a chat that is off to be back, or park it.
+
+    What may have arrived all the same is tried once more, marked so, and then parked.
+    """
     delivery = session.get_one(Delivery, delivery_id)
-    delivery.fault = failure.reason
-    if delivery.priority == Priority.TOAST:
+    was_ambiguous = delivery.fault.startswith(MAYBE)
+    delivery.fault = f"{MAYBE if failure.ambiguous or was_ambiguous else ''}{failure.reason}"
+    delivery.sent_at = None
+    is_last = delivery.attempts >= ATTEMPTS_MAX or (failure.ambiguous and was_ambiguous)
+    if delivery.priority == Priority.TOAST and (failure.gone or failure.retry_seconds is None or is_last):
         delivery.state = "dropped"
     elif failure.gone:
-        delivery.state = "parked"
+        # Parked with its chat. It did not arrive, so that nothing of it counts once the chat is back.
+        delivery.attempts, delivery.retry_at, delivery.fault = 0, None, ""
         session.get_one(Chat, delivery.chat_id).off_at = now
-    elif failure.retry_seconds is not None and delivery.attempts < (2 if failure.ambiguous else ATTEMPTS_MAX):
-        delivery.retry_at = now + timedelta(seconds=failure.retry_seconds)
-    else:
+    elif failure.retry_seconds is None or is_last:
         delivery.state = "parked"
+    else:
+        backoff = min(2 ** (delivery.attempts - 1), BACKOFF_SECONDS_MAX) if delivery.attempts > 1 else 0
+        delivery.retry_at = now + timedelta(seconds=max(failure.retry_seconds, backoff))
 
 
 def count_waiting(session: Session) -> int:
-    """Return how many messages wait to be sent."""
-    rows = session.exec(select(func.count()).select_from(Outbox).where(col(Outbox.delivery_id).is_(None))).one()
-    return rows + session.exec(select(func.count()).select_from(Delivery).where(Delivery.state == "ready")).one()
-
-
-def last_ask(session: Session, chat_id: int) -> Outbox | None:
-    """Return the last message of a chat that needs somebody's action, sent or not."""
-    query = select(Outbox).where(Outbox.chat_id == chat_id, Outbox.priority == Priority.ASK)
-    return session.exec(query.order_by(col(Outbox.id).desc()).limit(1)).first()
+    """Return how many messages wait to be sent, those for chats that are off not counted."""
+    rows = select(func.count()).select_from(Outbox).join(Chat, col(Chat.id) == col(Outbox.chat_id))
+    deliveries = select(func.count()).select_from(Delivery).join(Chat, col(Chat.id) == col(Delivery.chat_id))
+    is_on = col(Chat.off_at).is_(None)
+    count = session.exec(rows.where(is_on, col(Outbox.delivery_id).is_(None))).one()
+    return count + session.exec(deliveries.where(is_on, Delivery.state == "ready")).one()
 
 
 def message_shown(session: Session, chat_id: int, ref: str) -> Delivery | None:
     """Return the newest delivery that a message in a chat shows."""
-    query = select(Delivery).where(Delivery.chat_id == chat_id, Delivery.ref == ref)
+    query = select(Delivery).where(Delivery.chat_id == chat_id, Delivery.ref == ref, Delivery.state == "sent")
     return session.exec(query.order_by(col(Delivery.id).desc()).limit(1)).first()

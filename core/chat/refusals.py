@@ -220,6 +220,10 @@ LINES: dict[type[Refusal], Callable[[Say, Any], Text]] = {
     ),
     e.NotAdmittedError: lambda say, x: say("{name} has yet to let you in; its people have been asked.", name=x.name),
     e.LastOfKindError: _last_of_kind,
+    e.NotSpokenForError: lambda say, x: say("{name} speaks for themselves, or for another project.", name=x.name),
+    e.NotForOthersError: lambda say, x: say(
+        "'{word}' can't be said for somebody else. What can: {names}.", word=x.word, names=", ".join(x.names)
+    ),
     e.ChannelTakenError: lambda say, x: say("This chat is {project}'s already. See `/project`", project=x.project),
     e.TaskClosedError: _task_closed,
     e.StillBiddingError: _still_bidding,

@@ -128,8 +128,8 @@ def _good_line(session: Session, say: Say, pool: Pool, result: GoodResult, produ
     if result.shortfall:
         parts.append(say("{count} short", count=result.shortfall))
         wanted = demand.split(session, good, result.shortfall)
-        parts += [_part(session, say, one) for one in wanted if len(wanted) > 1]
-        pledges = tuple(_pledge(say, good, one) for one in wanted if one.units)
+        parts += [part_line(session, say, one) for one in wanted if len(wanted) > 1]
+        pledges = tuple(pledge_choice(say, good, one) for one in wanted if one.units)
     elif result.left:
         parts.append(say("{count} left over", count=result.left))
         if result.average > 0:
@@ -145,11 +145,13 @@ def _project_name(session: Session, product: Product) -> str:
     return session.get_one(Project, (product.pool_id, product.project_id)).name
 
 
-def _part(session: Session, say: Say, part: demand.Part) -> Text:
+def part_line(session: Session, say: Say, part: demand.Part) -> Text:
+    """Show what one project could make."""
     return say("{project} {count}?", project=_project_name(session, part.product), count=part.units)
 
 
-def _pledge(say: Say, good: Good, part: demand.Part) -> Choice:
+def pledge_choice(say: Say, good: Good, part: demand.Part) -> Choice:
+    """Return the button with which a project pledges its part."""
     label = say("Pledge {count} {good}", count=part.units, good=good.name)
     return Choice(str(label), f'pledge "{good.name}" {part.units}', good.pool_id, part.product.project_id)
 

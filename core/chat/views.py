@@ -109,8 +109,14 @@ def task_details(session: Session, say: Say, task: Task) -> Text:
 
 
 def _backing(session: Session, say: Say, task: Task) -> Text:
-    missing = backers_needed(session, task) - count_backers(session, task)
-    if missing <= 0:
+    unpaid = select(Contribution.id).where(
+        Contribution.pool_id == task.pool_id,
+        Contribution.task_id == task.id,
+        Contribution.recognised < col(Contribution.effort),
+    )
+    if session.exec(unpaid.limit(1)).first() is None:
+        return say("Recognised.")
+    if backers_needed(session, task) <= count_backers(session, task):
         return say("Counts at the next round.")
     return say("Counts once another project backs it: `/back {number}`", number=task.number)
 

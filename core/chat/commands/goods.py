@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import inflect
 from sqlmodel import Session, col, func, select
 
-from core import batches, goods, pledges, undo, wants
-from core.chat import views
+from core import batches, demand, goods, pledges, undo, wants
+from core.chat import report, views
 from core.chat.cards import good_subject
 from core.chat.command import Commands, Press, Who
 from core.chat.commands.lists import PAGE as PAGES
@@ -18,7 +18,9 @@ from core.chat.message import Choice, Reply
 from core.chat.parameters import Kind, Parameter
 from core.chat.text import Text, joined
 from core.errors import NotEnoughFreeError
+from core.members import is_maintainer, projects_of
 from core.names import find
+from core.rounds.hold import preview
 from core.settings import N_, UnfitSettingError
 from core.sharing import Rule
 from core.tables import Good, Product, Project, Task
@@ -397,3 +399,24 @@ def give_back(context: Context, name: str, person: str) -> Reply:
         hours=say.hours(returned.cost),
     )
     return good_card(context, good, heading)
+
+
+@command("shortfalls", who=Who.ANY, does=N_("what is missing and who could make it"), press=Press.AGAIN)
+def shortfalls(context: Context) -> Reply:
+    """List what is short, with who could make how much, and buttons to pledge it for one's own project."""
+    session, say = context.session, context.say
+    session.flush()
+    outcome = preview(session, context.pool, context.now).outcome
+    own = {one.id for one in projects_of(session, context.member) if is_maintainer(session, one, context.member)}
+    lines, choices = [], []
+    for result in outcome.goods:
+        if result.shortfall:
+            good = session.get_one(Good, (context.pool_id, result.good_id))
+            parts = demand.split(session, good, result.shortfall)
+            who = [report.part_line(session, say, one) for one in parts]
+            short = say("**{good}**: {count} short", good=good.name, count=result.shortfall)
+            lines.append(joined([short, *(who or [say("nobody makes it")])], ", "))
+            choices += [
+                report.pledge_choice(say, good, one) for one in parts if one.units and one.product.project_id in own
+            ]
+    return context.reply(joined(lines) or say("Nothing is short."), *choices)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
-from core import members, projects
+from core import export, leaving, ledger, members, projects
+from core.chat import arguments
 from core.chat.command import Commands, Press, Who
 from core.chat.commands.tasks import find_member
+from core.chat.message import Choice, Where
 from core.chat.parameters import Kind, Parameter
-from core.errors import NotStewardError
+from core.chat.text import joined
+from core.errors import NotForOthersError, NotSpokenForError, NotStewardError
 from core.settings import N_
 from core.store import lock_pool
 from core.tables import Member
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 
 command = Commands("people")
 PAGE = 20
+# What a maintainer can do for a member without a phone: their own doings, never a word on somebody's work.
+SPEAKABLE = ("claim", "drop", "done", "did", "bid", "want", "unwant", "collected", "missing", "break")
 
 
 @command("join", Parameter("code", Kind.CODE), who=Who.ALL, does=N_("join a pool by its code"))
@@ -117,3 +123,116 @@ def take_break(context: Context, period: Period) -> Reply:
     until = period.after(context.now, say.zone)
     members.take_break(context.member, until - context.now, context.now)
     return context.reply(say("{name} is off until {when}. Enjoy it!", name=context.member.name, when=say.when(until)))
+
+
+@command("leave", Parameter("sure", Kind.FLAG, optional=True), who=Who.ANY, does=N_("leave the pool"))
+def leave(context: Context, *, sure: bool = False) -> Reply:
+    """Leave the pool, after asking."""
+    say, pool = context.say, context.pool
+    if not sure:
+        balance = say.hours(ledger.balance(context.session, context.pool_id, context.member.id))
+        yes = Choice(str(say("Yes, leave {pool}", pool=pool.name)), "leave sure", context.pool_id)
+        ask = say(
+            "Leave {pool}? Your balance of {balance} goes to all, your claims and wants end.",
+            pool=pool.name,
+            balance=balance,
+        )
+        return context.reply(ask, yes)
+    name = context.member.name
+    context.emit(*leaving.leave(context.session, context.member, context.now))
+    return context.in_place(say("{name} has left {pool}. All the best!", name=name, pool=pool.name))
+
+
+@command(
+    "forget",
+    Parameter("sure", Kind.FLAG, optional=True),
+    who=Who.ALL,
+    does=N_("leave everything and be made anonymous"),
+)
+def forget(context: Context, *, sure: bool = False) -> Reply:
+    """Leave all pools and be made anonymous, after asking."""
+    say = context.say
+    if not sure:
+        yes = Choice(str(say("Yes, forget me")), "forget sure")
+        return context.reply(
+            say("Leave all pools and forget your name and notes? The sums stay. There's no way back."), yes
+        )
+    events = leaving.forget(context.session, context.account.person_id, context.now)
+    context.emit(*events)
+    return context.in_place(say("Done. Your name and notes are gone; only sums stay."))
+
+
+@command(
+    "remove",
+    Parameter("name", Kind.NAME),
+    Parameter("sure", Kind.FLAG, optional=True),
+    who=Who.ANY,
+    does=N_("take somebody out of the project; a steward: out of the pool"),
+)
+def remove(context: Context, name: str, *, sure: bool = False) -> Reply:
+    """Remove a member from the channel's project, or elsewhere from the pool; after asking."""
+    member, say = find_member(context, name), context.say
+    if context.has_project:
+        members.require_maintainer(context.session, context.project, context.member)
+        place = context.project.name
+    else:
+        members.require_steward(context.session, context.pool, context.member)
+        place = context.pool.name
+    if not sure:
+        yes = Choice(str(say("Yes, remove {name}", name=member.name)), f'remove "{member.name}" sure', context.pool_id)
+        return context.reply(say("Remove {name} from {place}?", name=member.name, place=place), yes)
+    if context.has_project:
+        leaving.end_membership(context.session, context.project, member)
+    else:
+        context.emit(*leaving.leave(context.session, member, context.now))
+    return context.in_place(say("{name} is out of {place}.", name=member.name, place=place))
+
+
+@command(
+    "as",
+    Parameter("name", Kind.NAME),
+    Parameter("words", Kind.REST, example="claim 12"),
+    who=Who.ANY,
+    does=N_("speak for a member without a phone"),
+)
+def speak(context: Context, name: str, words: str) -> list[Reply]:
+    """Run a command for a member without a phone, always shown as such."""
+    member, speaker, say = find_member(context, name), context.member, context.say
+    shared = [
+        one
+        for one in members.projects_of(context.session, member)
+        if members.is_maintainer(context.session, one, speaker)
+    ]
+    if member.person_id is not None or not shared:
+        raise NotSpokenForError(member.name)
+    found = context.table.find(words.strip().removeprefix("/").removeprefix("!"))
+    if found is None or found[0].name not in SPEAKABLE:
+        raise NotForOthersError(words.split(maxsplit=1)[0][:20], SPEAKABLE)
+    command, rest = found
+    values = arguments.read(rest, command.parameters, context.now, say.zone)
+    context.enter(context.pool, context.project if context.has_project else shared[0], member)
+    prefix = say("{speaker} for {name}: ", speaker=speaker.name, name=member.name)
+    return [replace(one, text=prefix + one.text, where=Where.HERE) for one in command.run(context, values)]
+
+
+@command("privacy", who=Who.ALL, does=N_("what is stored about you"), press=Press.AGAIN)
+def privacy(context: Context) -> Reply:
+    """Say what is stored."""
+    say = context.say
+    return context.reply(
+        joined(
+            [
+                say("Stored: your name here, your tasks, reports, wants, what you got, and transfers."),
+                say("Your pool's people see tasks and reports; your balance and wants only you."),
+                say("Chat that isn't for me is not stored. All of yours: `/export`. Gone: `/forget`"),
+            ]
+        )
+    )
+
+
+@command("export", who=Who.ANY, does=N_("all data about you, as a table"), press=Press.AGAIN)
+def export_mine(context: Context) -> Reply:
+    """Hand over everything about the sender as CSV."""
+    table = export.table_of(context.session, context.member)
+    reply = context.private(context.tell("Everything about you in {pool}.", pool=context.pool.name))
+    return replace(reply, file=(f"dpool-{context.pool_id}.csv", table))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col
 
+from core import corrections, goods, recurring, reports, tasks, undo
 from core import events as ev
-from core import goods, recurring, reports, tasks, undo
 from core.chat import notices, views
 from core.chat.cards import task_subject
 from core.chat.command import Commands, Press, Who
@@ -327,6 +327,31 @@ def reject(context: Context, number: int, why: str) -> Reply:
     rejected = reports.reject(context.session, task, context.member, why, context.now)
     context.emit(rejected)
     return card(context, task, context.say("{name}'s report is rejected.", name=rejected.member.name))
+
+
+@command(
+    "correct",
+    TASK,
+    Parameter("name", Kind.NAME, optional=True),
+    Parameter("hours", Kind.HOURS, example="1.5h"),
+    Parameter("why", Kind.NOTE),
+    who=Who.ANY,
+    does=N_("correct the hours of confirmed work"),
+)
+def correct(context: Context, number: int, hours: int, why: str, name: str = "") -> Reply:
+    """Correct confirmed work later; announced, with the reason."""
+    task = _task(context, number)
+    corrected = corrections.correct(context.session, task, name, context.member, hours, why, context.now)
+    context.emit(corrected)
+    say = context.say
+    text = say(
+        "{name}: {before} corrected to {after}. {why}",
+        name=corrected.member.name,
+        before=say.hours(corrected.before),
+        after=say.hours(corrected.after),
+        why=why,
+    )
+    return card(context, task, text)
 
 
 @command("back", TASK, who=Who.ANY, does=N_("common work is worth it"))

@@ -1,0 +1,59 @@
+"""The command line. Each command's module is imported only when it is asked for, so that `dpool` starts quickly."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from bot.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DATABASE = "dpool.db"
+EXIT_USER, EXIT_INTERRUPTED = 2, 130
+
+
+def parser() -> ArgumentParser:
+    """Return what reads the command line."""
+    root = ArgumentParser(prog="dpool", description="A distribution pool that lives in its people's group chats.")
+    commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    chat = commands.add_parser("chat", help="chat in this terminal, with a small pool to play with")
+    chat.add_argument("--database", default=DATABASE, metavar="URL", help="SQLite file or database URL (%(default)s)")
+    chat.set_defaults(module="bot.chat")
+
+    play = commands.add_parser("play", help="play transcripts and check what they say")
+    play.add_argument("files", nargs="+", metavar="FILE")
+    play.set_defaults(module="bot.play")
+
+    run = commands.add_parser("run", help="serve the platforms of a configuration file")
+    run.add_argument("--config", required=True, metavar="FILE", help="see config.example.yaml")
+    run.set_defaults(module="bot.main")
+
+    demo = commands.add_parser("demo", help="make the small pool to play with anew")
+    demo.add_argument("--seed", type=int, default=1, metavar="N", help="another number, other wants and bids (1)")
+    demo.add_argument("--database", default=DATABASE, metavar="FILE", help="where to (%(default)s)")
+    demo.set_defaults(module="bot.demo")
+    return root
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit code. What a person can cause is said in one line each, with exit code 2."""
+    try:
+        given = parser().parse_args(arguments)
+        code = int(import_module(given.module).command(given))
+        sys.stdout.flush()
+    except UserError as error:
+        for line in error.lines:
+            sys.stderr.write(f"{line}\n")
+        return EXIT_USER
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # whoever read has seen enough; nothing more can be written, at exit neither
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code

@@ -1,0 +1,66 @@
+"""The thread that dispatches what is in the inbox, one event after another."""
+
+from __future__ import annotations
+
+import logging
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING
+
+from core.chat.dispatch import dispatch_next
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from core.chat.dispatch import House
+
+log = logging.getLogger(__name__)
+POLL_SECONDS = 1.0  # the safety net; the door wakes it at once
+FAULT_SECONDS = 5.0
+
+
+class Dispatcher:
+    """Dispatches when woken; `on_done` hears when something has been, so that senders and due work can follow."""
+
+    def __init__(self, house: House, clock: Callable[[], datetime]) -> None:
+        self.on_done: Callable[[], None] = lambda: None
+        self._house = house
+        self._clock = clock
+        self._lock = Lock()
+        self._wanted = Event()
+        self._is_stopping = False
+        self._thread = Thread(target=self._run, name="dispatch", daemon=True)
+
+    def start(self) -> None:
+        """Begin, with what waits already."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, after the event being handled."""
+        self._is_stopping = True
+        self._wanted.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def wake(self) -> None:
+        """Say, from any thread, that something came in."""
+        self._wanted.set()
+
+    def run_now(self) -> None:
+        """Dispatch everything that waits, in this thread."""
+        count = 0
+        with self._lock:
+            while not self._is_stopping and dispatch_next(self._house, self._clock()):
+                count += 1
+        if count:
+            self.on_done()
+
+    def _run(self) -> None:
+        while not self._is_stopping:
+            self._wanted.clear()
+            try:
+                self.run_now()
+                self._wanted.wait(POLL_SECONDS)
+            except Exception:  # nobody else would notice; the event waits in the inbox
+                log.exception("dispatch failed; it goes on in %s s", FAULT_SECONDS)
+                self._wanted.wait(FAULT_SECONDS)
