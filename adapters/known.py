@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, func, select
 
@@ -17,6 +16,7 @@ from core.tables_chat import Account, Chat, Delivery, Inbox
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from zoneinfo import ZoneInfo
 
     from core.store import Store
 
@@ -30,13 +30,13 @@ HISTORY_MAX = 200
 class Known:
     """What there is: people by handle, channels by name with their project, goods; and where the pool stands."""
 
+    zone: ZoneInfo
     people: dict[str, str] = field(default_factory=dict)
     channels: dict[str, str] = field(default_factory=dict)
     goods: tuple[str, ...] = ()
     pool: str = ""
     members: int = 0
     projects: int = 0
-    zone: ZoneInfo = ZoneInfo("UTC")
     round_due_at: datetime | None = None
 
 
@@ -69,17 +69,17 @@ def look(store: Store, handle: str, channel: str, zone: ZoneInfo) -> Known:
         channels = {chat.address: _project_name(session, chat) for chat in chats}
         pool = _pool(session, handle, next((chat for chat in chats if chat.address == channel), None))
         if pool is None:
-            return Known(people, channels, zone=zone)
+            return Known(zone, people, channels)
         goods = session.exec(select(Good.name).where(Good.pool_id == pool.id).order_by(col(Good.name_key)))
         in_pool = (Member.pool_id == pool.id, col(Member.left_at).is_(None))
         return Known(
+            PoolSettings(pool.settings).timezone,
             people,
             channels,
             tuple(goods),
             pool.name,
             session.exec(select(func.count()).select_from(Member).where(*in_pool)).one(),
             session.exec(select(func.count()).select_from(Project).where(Project.pool_id == pool.id)).one(),
-            PoolSettings(pool.settings).timezone,
             pool.round_due_at,
         )
 

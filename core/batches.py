@@ -17,7 +17,7 @@ from core.projects import count_projects
 from core.sharing import at_cost_maximum
 from core.stock import maximum_shown
 from core.store import add
-from core.tables import Batch, Confirmation, Contribution, Good, Member, Product, Project, Want
+from core.tables import Batch, Confirmation, Contribution, Good, Member, Pledge, Product, Project, Task, Want
 from core.units import round_half_up
 
 if TYPE_CHECKING:
@@ -51,12 +51,32 @@ def settle_needs(session: Session, batch: Batch, now: datetime) -> list[Event]:
         total = func.coalesce(func.sum(Contribution.effort), 0)
         query = select(total).where(Contribution.pool_id == batch.pool_id, Contribution.batch_id == batch.id)
         batch.effort = int(session.exec(query).one())
+    if batch.expired_at is not None:
+        return []
     product = session.get_one(Product, (batch.pool_id, batch.product_id))
-    is_large = is_above_average(product, batch) and count_projects(session, batch.pool_id) > 1
-    if is_large:
+    if is_above_average(product, batch) and count_projects(session, batch.pool_id) > 1:
         batch.needs = "project"
         return []
     return offer(session, product, batch, now)
+
+
+def withdraw(session: Session, task: Task) -> None:
+    """Undo the batch whose maker's own work is void: what had gathered for it gathers again, pledges stand again."""
+    batch = session.exec(select(Batch).where(Batch.pool_id == task.pool_id, Batch.task_id == task.id)).first()
+    if batch is None:
+        return
+    for one in contributions_of(session, batch):
+        one.batch_id = None
+    units = batch.units
+    standing = select(Pledge).where(
+        Pledge.pool_id == batch.pool_id, Pledge.product_id == batch.product_id, col(Pledge.ended_at).is_(None)
+    )
+    for pledge in session.exec(standing.order_by(col(Pledge.by_at).desc())):
+        uncounted = min(units, pledge.made)
+        pledge.made -= uncounted
+        units -= uncounted
+    session.flush()
+    session.delete(batch)
 
 
 def is_above_average(product: Product, batch: Batch) -> bool:
@@ -86,24 +106,32 @@ def offer(session: Session, product: Product, batch: Batch, now: datetime) -> li
     return [BatchOffered(good, product, batch, tuple(asked))]
 
 
-def waiting_for_project(session: Session, good: Good) -> Batch:
-    """Return the batch of a good that waits for somebody of another project, or raise NothingToConfirmError."""
+def waiting_for_project(session: Session, good: Good, by: Member) -> Batch:
+    """Return a batch of a good that waits for somebody of another project, at best for `by`.
+
+    Raises NothingToConfirmError.
+    """
     query = (
         select(Batch)
         .join(Product, (col(Product.pool_id) == Batch.pool_id) & (col(Product.id) == Batch.product_id))
         .where(Product.pool_id == good.pool_id, Product.good_id == good.id, Batch.needs == "project")
     )
-    batch = session.exec(query.order_by(col(Batch.id)).limit(1)).first()
-    if batch is None:
+    batches = list(session.exec(query.order_by(col(Batch.id))).all())
+    if not batches:
         raise NothingToConfirmError(good.name)
-    return batch
+    return next((batch for batch in batches if _may_confirm(session, batch, by)), batches[0])
+
+
+def _may_confirm(session: Session, batch: Batch, member: Member) -> bool:
+    product = session.get_one(Product, (batch.pool_id, batch.product_id))
+    own = any(one.member_id == member.id for one in contributions_of(session, batch))
+    return not own and is_in_another(session, product.project_id, member)
 
 
 def confirm_batch(session: Session, batch: Batch, member: Member, now: datetime) -> list[Event]:
     """Let somebody of another project confirm a large batch; it is offered then."""
     product = session.get_one(Product, (batch.pool_id, batch.product_id))
-    own = any(one.member_id == member.id for one in contributions_of(session, batch))
-    if own or not is_in_another(session, product.project_id, member):
+    if not _may_confirm(session, batch, member):
         raise NotOtherProjectError(session.get_one(Project, (batch.pool_id, product.project_id)).name)
     row = Confirmation(pool_id=batch.pool_id, subject="batch", subject_id=batch.id, member_id=member.id, at=now)
     add(session, row)

@@ -26,7 +26,7 @@ def correct(session: Session, task: Task, name: str, by: Member, hours: int, why
     if member.id == by.id:
         raise OwnWorkError(task.number)
     before, credited = row.effort, row.recognised
-    reports.correct(session, row, by, hours, why, now)
+    reports.correct(session, row, hours, why, now)
     session.get_one(Claim, (row.pool_id, row.claim_id)).hours = row.hours
     return Corrected(task, member, by, before, row.effort, credited - row.recognised, why)
 

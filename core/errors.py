@@ -360,6 +360,15 @@ class NotEnoughFreeError(Refusal):
 
 
 @dataclass(eq=False)
+class TooMuchToTakeBackError(Refusal):
+    """A correction takes back more effort than the member has down to their limit, `most`."""
+
+    name: str
+    amount: int
+    most: int
+
+
+@dataclass(eq=False)
 class NoWantError(Refusal):
     """The member has no standing want for this good."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from core.recognition import take_back
 from core.store import add, pool_of
 from core.tables import Batch, Claim, GivenUnit, Good, Member, Pledge, Product, Project, Task
 from core.tasks import Draft, check_bounds
-from core.units import BATCH_UNITS_MAX, HOURS_MAX, round_half_up
+from core.units import BATCH_UNITS_MAX, HOURS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,6 +116,8 @@ def made(
     if good.free:
         raise FreeGoodError(good.name)
     check_bounds("units", units, 1, BATCH_UNITS_MAX)
+    if hours is not None:
+        check_bounds("hours", hours, 1, HOURS_MAX)
     gathered = gathering(session, product)
     if not gathered and hours is None:
         raise NothingGatheredError(good.name, units, _unconfirmed(session, product))
@@ -135,18 +138,14 @@ def made(
 def _report_own(
     session: Session, product: Product, batch: Batch, member: Member, hours: int, now: datetime
 ) -> Reported:
-    check_bounds("hours", hours, 1, HOURS_MAX)
     good = session.get_one(Good, (product.pool_id, product.good_id))
     project = session.get_one(Project, (product.pool_id, product.project_id))
     estimate = None if product.last_average is None else min(HOURS_MAX, max(1, product.last_average * batch.units))
     draft = Draft(f"{batch.units} {good.name}", estimate or hours, product=product, origin="made")
     task = tasks.post(session, project, member, draft, now).task
     tasks.take_slot(session, task, member, task.weight, "claimed", now)
-    report = tasks.report(session, task, member, hours, "", now)
-    if estimate is None:  # nothing to compare a first batch with: a person has to look at it
-        report.claim.stage, report.claim.deadline_at = "", None
     batch.task_id = task.id
-    return report
+    return tasks.report(session, task, member, hours, "", now)
 
 
 def _unconfirmed(session: Session, product: Product) -> tuple[int, ...]:
@@ -201,14 +200,18 @@ def collected(session: Session, member: Member, good: Good, now: datetime) -> in
     return len(units)
 
 
-def missing(session: Session, member: Member, good: Good, now: datetime) -> UnitsMissing:
-    """Record that units did not reach a member; the makers have to confirm it with `/return`."""
+def missing(session: Session, member: Member, good: Good, now: datetime) -> list[UnitsMissing]:
+    """Record that units did not reach a member; the makers of each product confirm it with `/return`."""
     units = [unit for unit in to_collect(session, member, good) if (now - unit.at).days < MISSING_DAYS_MAX]
     if not units:
         raise NothingToCollectError(good.name)
     for unit in units:
         unit.missing_at = now
-    return UnitsMissing(good, session.get_one(Product, (good.pool_id, units[0].product_id)), member, len(units))
+    counts = Counter(unit.product_id for unit in units)
+    return [
+        UnitsMissing(good, session.get_one(Product, (good.pool_id, product_id)), member, count)
+        for product_id, count in sorted(counts.items())
+    ]
 
 
 def give_back(session: Session, product: Product, member: Member, now: datetime) -> UnitsReturned:
@@ -248,8 +251,3 @@ def handover(session: Session, project: Project) -> list[tuple[Member, Good, int
         for one, other, count in session.exec(query)
     ]
     return sorted(rows, key=lambda row: (row[1].name_key, row[0].name_key))
-
-
-def average_of(batch: Batch) -> int:
-    """Return a batch's effort per unit, in thousandths, half up."""
-    return round_half_up(batch.effort, batch.units)

@@ -65,6 +65,14 @@ def chat_of(session: Session, place: Place, account: Account | None = None) -> C
     return chat
 
 
+def home_of(session: Session, chat: Chat) -> Chat:
+    """Return the chat whose pool and project hold here: a topic or thread that is nobody's is part of its group."""
+    if chat.pool_id is not None or not chat.topic:
+        return chat
+    query = select(Chat).where(Chat.platform == chat.platform, Chat.address == chat.address, Chat.topic == "")
+    return session.exec(query).first() or chat
+
+
 def private_chat(session: Session, person_id: int, platform: str = "") -> Chat | None:
     """Return a private chat in which a person can be reached, on `platform` if there is one."""
     query = select(Chat).join(Account, col(Account.id) == col(Chat.account_id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.errors import FreeGoodError
 from core.events import Pledged
 from core.store import add, pool_of
 from core.tables import Good, Member, Pledge, Product
@@ -20,6 +21,8 @@ def pledge(
     session: Session, good: Good, product: Product, member: Member, units: int, by_at: datetime | None, now: datetime
 ) -> Pledged:
     """Promise units of a product, by the next round unless another date is given."""
+    if good.free:
+        raise FreeGoodError(good.name)
     check_bounds("units", units, 1, BATCH_UNITS_MAX)
     by_at = by_at or pool_of(session, product).round_due_at or now
     row = Pledge(pool_id=product.pool_id, product_id=product.id, member_id=member.id, units=units, by_at=by_at, at=now)

@@ -216,19 +216,16 @@ def back(session: Session, task: Task, by: Member, now: datetime) -> Backed:
     return Backed(task, by, missing)
 
 
-def correct(session: Session, row: Contribution, by: Member, hours: int, why: str, now: datetime) -> int:
+def correct(session: Session, row: Contribution, hours: int, why: str, now: datetime) -> int:
     """Correct the hours of confirmed work later; return the difference in effort.
 
     What was credited too much goes back by a reversing transfer with its reason, or nothing is corrected, if that is
     more than the member has down to their limit. What was too little is credited with the next round.
     """
-    task = session.get_one(Task, (row.pool_id, row.task_id))
-    require_maintainer(session, session.get_one(Project, (task.pool_id, task.project_id)), by)
-    if row.member_id == by.id:
-        raise OwnWorkError(task.number)
     check_bounds("hours", hours, 0, HOURS_MAX)
     new = effort(hours, row.weight)
-    change, batch = new - row.effort, _batch_of(session, row)
+    change = new - row.effort
+    batch = None if row.batch_id is None else session.get_one(Batch, (row.pool_id, row.batch_id))
     due = _due_after(session, row, batch, new)
     excess = max(0, row.recognised - due)
     member, pool = session.get_one(Member, (row.pool_id, row.member_id)), pool_of(session, row)
@@ -241,10 +238,6 @@ def correct(session: Session, row: Contribution, by: Member, hours: int, why: st
     if batch is not None:
         _correct_batch(session, batch, change)
     return change
-
-
-def _batch_of(session: Session, row: Contribution) -> Batch | None:
-    return None if row.batch_id is None else session.get_one(Batch, (row.pool_id, row.batch_id))
 
 
 def _due_after(session: Session, row: Contribution, batch: Batch | None, new: int) -> int:
@@ -260,12 +253,10 @@ def _due_after(session: Session, row: Contribution, batch: Batch | None, new: in
 def _correct_batch(session: Session, batch: Batch, change: int) -> None:
     """Let a batch, and its product's average if it was the last one offered, follow a correction."""
     batch.effort += change
-    later = select(Batch.id).where(
-        Batch.pool_id == batch.pool_id,
-        Batch.product_id == batch.product_id,
-        col(Batch.offered_at).is_not(None),
-        (col(Batch.offered_at), col(Batch.id)) > (batch.offered_at, batch.id),
+    offered = select(Batch.id).where(
+        Batch.pool_id == batch.pool_id, Batch.product_id == batch.product_id, col(Batch.offered_at).is_not(None)
     )
-    if batch.offered_at is not None and session.exec(later.limit(1)).first() is None:
+    last = session.exec(offered.order_by(col(Batch.offered_at).desc(), col(Batch.id).desc()).limit(1)).first()
+    if last == batch.id:
         product = session.get_one(Product, (batch.pool_id, batch.product_id))
         product.last_average = round_half_up(batch.effort, batch.units)

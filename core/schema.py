@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from contextlib import closing, contextmanager
@@ -149,11 +150,8 @@ def prepare(store: Store, now: datetime, *, versions: Sequence[Path] = (VERSIONS
     try:
         if store.path is not None:
             _look_at_file(store, store.path, versions)
-        with store.engine.connect() as connection:
-            if store.is_sqlite:
-                _let_go_of_references(connection)
-            with connection.begin():
-                _upgrade(store, connection, now, versions)
+        with store.engine.connect() as connection, _without_references(store, connection), connection.begin():
+            _upgrade(store, connection, now, versions)
     except sqlite3.Error as error:
         raise _typed(store, error) from error
     except DBAPIError as error:
@@ -218,6 +216,9 @@ def _look_at_file(store: Store, path: Path, versions: Sequence[Path]) -> None:
             query = "SELECT version_num FROM alembic_version"
             heads = tuple(str(row[0]) for row in connection.execute(query)) if VERSION_TABLE in tables else ()
         _check(store, tables, heads, versions)
+        # SQLite would open it all the same, and fail with the first message.
+        if not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+            raise ReadOnlyStoreError(_name(store))
 
 
 def _open_to_read(path: Path) -> sqlite3.Connection:
@@ -237,11 +238,18 @@ def _check(store: Store, tables: set[str], heads: tuple[str, ...], versions: Seq
             raise NewerStoreError(_name(store), head)
 
 
-def _let_go_of_references(connection: Connection) -> None:
-    """Let a migration build tables anew to which others refer. The end checks it; nobody else gets the connection."""
-    connection.detach()
+@contextmanager
+def _without_references(store: Store, connection: Connection) -> Iterator[None]:
+    """Let a migration build tables anew to which others refer; it checks the references at its end."""
+    if not store.is_sqlite:
+        yield
+        return
     driver: Any = connection.connection.dbapi_connection
     driver.execute("PRAGMA foreign_keys=OFF")  # which does nothing once a transaction has begun
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys=ON")
 
 
 def _upgrade(store: Store, connection: Connection, now: datetime, versions: Sequence[Path]) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
@@ -13,6 +11,7 @@ from core import sharing
 from core.settings import PoolSettings
 from core.store import pool_of
 from core.tables import Batch, Good, Product
+from core.units import round_half_up
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -20,22 +19,17 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Offer:
-    """A product with what is on offer of it: units, the effort in them (rounded up), and the reserve per unit."""
+    """A product with what is on offer of it: units, the effort that is not yet due in them, the reserve per unit."""
 
     product: Product
     units: int = 0
-    effort: Fraction = Fraction(0)
+    effort_left: int = 0
     reserve: int = 0
 
     def add(self, batch: Batch) -> None:
         """Count what is left of a batch."""
         self.units += batch.left
-        self.effort += Fraction(batch.effort * batch.left, batch.units)
-
-    @property
-    def effort_left(self) -> int:
-        """The effort in the units left, in thousandths, rounded up."""
-        return math.ceil(self.effort)
+        self.effort_left += batch.effort - round_half_up(batch.effort * batch.given, batch.units)
 
 
 def rule_of(session: Session, good: Good) -> sharing.Rule:

@@ -131,7 +131,7 @@ def add(session: Session, row: Row) -> Row:
 def add_now(session: Session, row: Row) -> Row:
     """Add a row whose number comes from the store and is needed at once."""
     session.add(row)
-    session.flush([row])
+    session.flush()
     return row
 
 

@@ -25,7 +25,7 @@ from core.errors import (
     TaskClosedError,
     UnknownTaskError,
 )
-from core.events import BidPlaced, Claimed, Dropped, HandedOn, Reported, TaskCancelled, TaskEdited, TaskPosted
+from core.events import BidPlaced, Claimed, Dropped, Reported, TaskCancelled, TaskEdited, TaskPosted
 from core.members import is_maintainer
 from core.settings import MemberSettings, PoolSettings
 from core.store import add, pool_of
@@ -175,16 +175,20 @@ def set_deadline(row: Claim, task: Task, now: datetime) -> None:
             row.stage, row.deadline_at = stage, at
 
 
+def hours_since(session: Session, pool_id: int, since: datetime) -> dict[int, int]:
+    """Return the estimated hours of the tasks each member has taken since then."""
+    query = (
+        select(Claim.member_id, func.sum(Task.hours))
+        .join(Task, (col(Task.pool_id) == Claim.pool_id) & (col(Task.id) == Claim.task_id))
+        .where(Claim.pool_id == pool_id, Claim.claimed_at >= since, col(Claim.ended_at).is_(None))
+    )
+    return {member_id: int(hours) for member_id, hours in session.exec(query.group_by(col(Claim.member_id)))}
+
+
 def hours_taken(session: Session, member: Member) -> int:
     """Return the estimated hours of the tasks a member has taken since the current round opened."""
     since = current_round(session, member.pool_id).opened_at
-    query = (
-        select(func.coalesce(func.sum(Task.hours), 0))
-        .join(Claim, (col(Claim.pool_id) == Task.pool_id) & (col(Claim.task_id) == Task.id))
-        .where(Claim.pool_id == member.pool_id, Claim.member_id == member.id, Claim.claimed_at >= since)
-        .where(col(Claim.ended_at).is_(None))
-    )
-    return int(session.exec(query).one())
+    return hours_since(session, member.pool_id, since).get(member.id, 0)
 
 
 def check_cap(session: Session, task: Task, member: Member) -> None:
@@ -242,7 +246,7 @@ def reopen(session: Session, task: Task, row: Claim, now: datetime) -> None:
     if task.origin != "task":
         withdraw(session, task)
     if task.origin != "task" or not is_newest(session, task):
-        _keep_slots(task, [one for one in claims if one is not row], now)
+        keep_slots(task, [one for one in claims if one is not row], now)
 
 
 def is_newest(session: Session, task: Task) -> bool:
@@ -251,7 +255,7 @@ def is_newest(session: Session, task: Task) -> bool:
     return task.series is None or session.exec(later.limit(1)).first() is None
 
 
-def _keep_slots(task: Task, claims: list[Claim], now: datetime) -> None:
+def keep_slots(task: Task, claims: list[Claim], now: datetime) -> None:
     """Leave a task only the slots of these claims; without any it is cancelled."""
     task.slots = max(1, len(claims))
     close_if_done(task, claims, now)
@@ -263,39 +267,6 @@ def close_if_done(task: Task, claims: list[Claim], now: datetime) -> None:
     """Close a task whose slots are all confirmed."""
     if sum(one.confirmed_at is not None for one in claims) >= task.slots:
         task.closed_at = now
-
-
-def offer_slot(session: Session, task: Task, giver: Member, receiver: Member) -> Claim:
-    """Offer one's slot to somebody, who has to accept it."""
-    row = claim_of(session, task, giver)
-    if row.reported_at is not None:
-        raise AlreadyReportedError(task.number)
-    if any(one.member_id == receiver.id for one in claims_of(session, task)):
-        raise TakenError(task.number, (receiver.name,))
-    row.offered_to_id = receiver.id
-    return row
-
-
-def take_over(session: Session, task: Task, receiver: Member, now: datetime) -> HandedOn:
-    """Accept a slot that was offered; it keeps its weight."""
-    query = select(Claim).where(
-        Claim.pool_id == task.pool_id,
-        Claim.task_id == task.id,
-        Claim.offered_to_id == receiver.id,
-        col(Claim.ended_at).is_(None),
-        col(Claim.reported_at).is_(None),
-    )
-    row, claims = session.exec(query).first(), claims_of(session, task)
-    if any(one.member_id == receiver.id for one in claims):
-        raise AlreadyYoursError(task.number)
-    if row is None:
-        raise NotYoursError(task.number, holder_names(session, claims))
-    check_cap(session, task, receiver)
-    giver = session.get_one(Member, (row.pool_id, row.member_id))
-    row.ended_at, row.stage, row.deadline_at = now, "", None
-    taken = take_slot(session, task, receiver, row.weight, row.how, now)
-    taken.claim.rose = row.rose
-    return HandedOn(task, taken.claim, receiver, giver)
 
 
 def report(session: Session, task: Task, member: Member, hours: int | None, note: str, now: datetime) -> Reported:
@@ -340,7 +311,7 @@ def cancel(session: Session, task: Task, member: Member, now: datetime) -> TaskC
     for standing in bids_on(session, task):
         session.delete(standing)
     task.next_at = None
-    _keep_slots(task, reported, now)
+    keep_slots(task, reported, now)
     return TaskCancelled(task, tuple(holders))
 
 

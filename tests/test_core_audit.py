@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlmodel import select
 
-from core import audit, reports
+from core import audit
 from core.audit import Finding, Invariant
 from core.chat.transcript import Player, open_private
 from core.rounds.inputs import Inputs, Outcome
 from core.store import Store
-from core.tables import Contribution, Member, Pool, Round
+from core.tables import Pool, Round
 from tests.cases import table
 
 if TYPE_CHECKING:
@@ -59,12 +59,13 @@ cy@bakery: /confirm 4
 ana@bakery: /bid bread 1.5
 now 2026-06-07 18:00
 dee@bakery: /bid bread 0.3
+ana@bakery: /correct 1 bo 1h was less
 """
 
 LOOSEN = """
-CREATE TABLE loose AS SELECT * FROM "NAME";
-DROP TABLE "NAME";
-ALTER TABLE loose RENAME TO "NAME";
+CREATE TABLE loose AS SELECT * FROM "?";
+DROP TABLE "?";
+ALTER TABLE loose RENAME TO "?";
 """
 
 
@@ -93,9 +94,6 @@ def original(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     player = Player(Store(f"sqlite:///{path}"), now=at("2026-05-04 09:00"))
     for line in STORY.strip().splitlines():
         play(player, line)
-    with player.store.write() as session:
-        row = session.exec(select(Contribution).where(Contribution.recognised > 0)).all()[0]
-        reports.correct(session, row, session.get_one(Member, (1, row.member_id)), 1000, "was less", player.now)
     player.store.close()
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA journal_mode=DELETE")
@@ -137,7 +135,7 @@ def tamper(store: Store, *statements: str) -> None:
     tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     loose = [name for name in tables if any(f" {name}" in statement for statement in statements)]
     for name in loose:
-        connection.executescript(LOOSEN.replace("NAME", name))
+        connection.executescript(LOOSEN.replace("?", name))
     for statement in statements:
         assert connection.execute(statement).rowcount > 0, statement
     connection.commit()
@@ -164,13 +162,13 @@ backwards | UPDATE transfer SET amount = -1 WHERE kind = 'return' AND from_id IS
 one account | UPDATE transfer SET to_id = from_id WHERE kind = 'settle' | transfer-sides transfer-form commons
 only the commons | UPDATE transfer SET from_id = to_id WHERE kind = 'settle' | transfer-sides commons
 the same key | UPDATE transfer SET key = 'settle:1' WHERE kind = 'settle' | transfer-key
-a cost without a round | UPDATE transfer SET round_number = NULL WHERE kind = 'cost' AND round_number = 3 | transfer-form
+without a round | UPDATE transfer SET round_number = NULL WHERE kind = 'cost' AND round_number = 3 | transfer-form
 effort in a later round | UPDATE transfer SET round_number = 9 WHERE key LIKE 'effort:2:%' | transfer-form commons
 a return in a round | UPDATE transfer SET round_number = 1 WHERE kind = 'return' AND from_id IS NULL | transfer-form
 another kind | UPDATE transfer SET kind = 'gift' WHERE kind = 'settle' AND round_number = 1 | transfer-form
-recognised above due | UPDATE contribution SET recognised = due + 1 WHERE due < effort | contribution contribution-credited
+recognised above due | UPDATE contribution SET recognised = due + 1 WHERE due > 9 | contribution contribution-credited
 due above effort | UPDATE contribution SET due = effort + 1 WHERE batch_id IS NULL | contribution
-less than nothing | UPDATE contribution SET recognised = -1 WHERE due < effort | contribution contribution-credited
+less than nothing | UPDATE contribution SET recognised = -1 WHERE due > 9 | contribution contribution-credited
 confirmed twice | UPDATE contribution SET claim_id = 7 | contribution-twice
 credited for nobody | UPDATE transfer SET subject = 'thanks' WHERE key LIKE 'effort:1:%' | contribution-credited
 taken from nobody | UPDATE transfer SET key = 'oops' WHERE key LIKE 'correct:%' | contribution-credited
@@ -225,7 +223,7 @@ def test_check_finds_what_was_tampered_with(copy: Store, statement: str, expecte
 a share grows | UPDATE transfer SET amount = amount + 1 WHERE key LIKE 'settle:1:%' | round-transfers commons
 a cost is missing | DELETE FROM transfer WHERE kind = 'cost' AND round_number = 3 | round-transfers commons
 another member pays | UPDATE transfer SET from_id = 1 WHERE kind = 'cost' | round-transfers
-a cost too many | UPDATE transfer SET round_number = 2 WHERE kind = 'cost' AND round_number = 3 | round-transfers commons
+one too many | UPDATE transfer SET round_number = 2 WHERE kind = 'cost' AND round_number = 3 | round-transfers commons
 a unit is missing | DELETE FROM givenunit WHERE id = (SELECT min(id) FROM givenunit) | round-units
 a unit too many | UPDATE givenunit SET round_number = 2 WHERE round_number = 3 | round-units
 at another cost | UPDATE givenunit SET cost = cost + 1 | round-units

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from core.chat import cards, outbox
 from core.chat.message import Message, Priority, asked_together
 from core.chat.say import Say
-from core.identity import channels_of, private_chat
+from core.identity import channels_of, home_of, private_chat
 from core.settings import MemberSettings, PoolSettings, ProjectSettings
 from core.tables import Member, Pool, Project
 from core.tables_chat import Account, Chat, Person
@@ -45,15 +45,16 @@ class Desk:
 
     def say_in(self, chat: Chat) -> Say:
         """Return the language and clock of a chat: of its project, its pool, or the person in private."""
-        pool = self.session.get(Pool, chat.pool_id) if chat.pool_id else None
+        home = home_of(self.session, chat)
+        pool = self.session.get(Pool, home.pool_id) if home.pool_id else None
         if chat.account_id is not None:
             account = self.session.get_one(Account, chat.account_id)
             return self.say_to(account.person_id, pool)
         language = self.language
         if pool is not None:
             language = PoolSettings(pool.settings).language
-            if chat.project_id is not None:
-                project = self.session.get_one(Project, (chat.pool_id, chat.project_id))
+            if home.project_id is not None:
+                project = self.session.get_one(Project, (home.pool_id, home.project_id))
                 language = ProjectSettings(project.settings).language or language
         return Say(language, self._zone(pool), self.now)
 
@@ -112,7 +113,7 @@ class Desk:
         """Write a notice to one channel, when it wants to hear of it."""
         message = write(self.say_in(chat))
         if message is not None:
-            notice = replace(message, merges=not message.choices and not message.subject)
+            notice = replace(message, merges=message.can_merge)
             self.post(chat, notice, Priority.NOTICE, pool_id=chat.pool_id or 0, not_before=self._channel_time(chat))
 
     def to_member(self, member: Member, write: Callable[[Say], Message | None]) -> None:
@@ -123,7 +124,7 @@ class Desk:
         pool = self.session.get_one(Pool, member.pool_id)
         message = write(self.say_to(member.person_id, pool))
         if message is not None:
-            notice = replace(message, merges=not message.choices and not message.subject)
+            notice = replace(message, merges=message.can_merge)
             not_before = self._time(MemberSettings(member.settings), self._zone(pool))
             self.post(chat, notice, Priority.NOTICE, pool_id=member.pool_id, not_before=not_before)
 

@@ -153,12 +153,18 @@ class Message:
         rest["choices"] = tuple(Choice(*choice) for choice in value["choices"])
         return cls(**rest)
 
+    @property
+    def can_merge(self) -> bool:
+        """Tell whether nothing but text is in it, so that as a notice it may share a message with others."""
+        return not (self.choices or self.answers or self.subject or self.link or self.file)
+
     def plain(self, prefix: str = "/") -> str:
         """Return the text as plain lines, choices last: what the console and transcripts show."""
         text = str(self.text.with_prefix(prefix))
         buttons = " ".join(f"[{choice.label}]" for choice in self.choices)
         link = f"[{self.link[0]}]" if self.link else ""
-        return "\n".join(part for part in (text, buttons, link) if part)
+        file = f"[{self.file[0]}]\n{self.file[1]}" if self.file else ""
+        return "\n".join(part for part in (text, buttons, link, file) if part)
 
 
 def asked_together(first: Message, second: Message) -> Message:

@@ -27,6 +27,7 @@ LEASE = timedelta(seconds=60)
 TOAST_AGE_MAX = timedelta(seconds=30)  # whoever pressed has been answered by then, or has gone on
 ATTEMPTS_MAX = 60
 BACKOFF_SECONDS_MAX = 600  # with it, sixty attempts last nine hours: an outage loses nothing
+GONE = "gone: "  # marks what is parked until its chat is back
 MAYBE = "may have arrived: "  # marks the fault of a delivery that is sent once more all the same
 
 
@@ -49,15 +50,22 @@ def post(
 
 
 def bind_next(
-    session: Session, platform: str, now: datetime, *, busy_chats: Collection[int] = (), card_seconds: int = 3
+    session: Session,
+    platform: str,
+    now: datetime,
+    *,
+    busy_chats: Collection[int] = (),
+    card_seconds: int = 3,
+    repeats_safely: bool = False,
 ) -> Delivery | None:
     """Return what is to be sent next: a delivery that waits for another try, or one bound from the outbox now.
 
     `busy_chats` are left out, because their platform's limits say so. Cards are drawn at most every `card_seconds`.
+    `repeats_safely`: the platform takes a key twice for once, so that what nobody reported on is simply sent again.
     """
-    waiting = _next_try(session, platform, now, busy_chats)
+    waiting = _next_try(session, platform, now, busy_chats, repeats_safely=repeats_safely)
     row = _next_row(session, platform, now, busy_chats)
-    if min(one.priority if one is not None else Priority.NOTICE for one in (waiting, row)) == Priority.NOTICE:
+    if min(one.priority if one is not None else Priority.NOTICE for one in (waiting, row)) >= Priority.ASK:
         edit = _draw_card(session, platform, now, busy_chats, card_seconds)
         if edit is not None:
             return edit
@@ -66,7 +74,9 @@ def bind_next(
     return None if row is None else _bind(session, _mergeable(session, row, now), now)
 
 
-def _next_try(session: Session, platform: str, now: datetime, busy_chats: Collection[int]) -> Delivery | None:
+def _next_try(
+    session: Session, platform: str, now: datetime, busy_chats: Collection[int], *, repeats_safely: bool
+) -> Delivery | None:
     """Return the delivery to be tried again; set aside those for which that makes no sense any more."""
     query = (
         select(Delivery)
@@ -74,13 +84,17 @@ def _next_try(session: Session, platform: str, now: datetime, busy_chats: Collec
         .where(Delivery.platform == platform, Delivery.state == "ready", col(Chat.off_at).is_(None))
         .where(or_(col(Delivery.retry_at).is_(None), col(Delivery.retry_at) <= now))
         .where(col(Delivery.chat_id).not_in(busy_chats))
+        .order_by(col(Delivery.priority), col(Delivery.id))
+        .limit(1)
     )
-    for delivery in session.exec(query.order_by(col(Delivery.priority), col(Delivery.id))):
+    while (delivery := session.exec(query).first()) is not None:
         if _is_stale(delivery.priority, delivery.created_at, now) or _is_superseded(session, delivery):
             delivery.state = "dropped"
             continue
         if delivery.sent_at is not None:
-            failed(session, delivery.id, Failure("no word from its sender", retry_seconds=0, ambiguous=True), now)
+            # To show the same thing twice is to show it once: only a new message can come double.
+            may_double = delivery.edits is None and not repeats_safely
+            failed(session, delivery.id, Failure("no word from its sender", 0, ambiguous=may_double), now)
         if delivery.state == "ready":
             return delivery
     return None
@@ -115,7 +129,6 @@ def _next_row(session: Session, platform: str, now: datetime, busy_chats: Collec
     )
     while (row := session.exec(query).first()) is not None and _is_stale(row.priority, row.created_at, now):
         _bind(session, [row], now).state = "dropped"
-        session.flush()
     return row
 
 
@@ -182,10 +195,10 @@ def _draw_card(
         .where(or_(col(Card.drawn_at).is_(None), col(Card.drawn_at) <= now - timedelta(seconds=card_seconds)))
     )
     for card, original in session.exec(query.order_by(col(Card.marked_at), col(Card.id))):
-        card.marked_at, card.drawn_at = None, now
+        card.marked_at = None
         if card.wanted == card.shown:
             continue
-        card.shown = card.wanted
+        card.shown, card.drawn_at = card.wanted, now
         edit = Delivery(platform=platform, chat_id=card.chat_id, priority=Priority.EDIT, payload=card.wanted)
         edit.key = f"card:{card.id}:{next_edit(session)}"
         edit.edits, edit.ref, edit.created_at = original.id, original.ref, now
@@ -205,7 +218,7 @@ def sent(session: Session, delivery_id: int, ref: str, now: datetime) -> None:
 
 
 def failed(session: Session, delivery_id: int, failure: Failure, now: datetime) -> None:
-    """Record that a delivery did not arrive: try again later, wait for a chat that is off to be back, or park it.
+    """Record that a delivery did not arrive: try again later, switch the chat off, or park it.
 
     What may have arrived all the same is tried once more, marked so, and then parked.
     """
@@ -217,14 +230,23 @@ def failed(session: Session, delivery_id: int, failure: Failure, now: datetime) 
     if delivery.priority == Priority.TOAST and (failure.gone or failure.retry_seconds is None or is_last):
         delivery.state = "dropped"
     elif failure.gone:
-        # Parked with its chat. It did not arrive, so that nothing of it counts once the chat is back.
-        delivery.attempts, delivery.retry_at, delivery.fault = 0, None, ""
+        delivery.state, delivery.fault = "parked", f"{GONE}{failure.reason}"
         session.get_one(Chat, delivery.chat_id).off_at = now
     elif failure.retry_seconds is None or is_last:
         delivery.state = "parked"
     else:
         backoff = min(2 ** (delivery.attempts - 1), BACKOFF_SECONDS_MAX) if delivery.attempts > 1 else 0
         delivery.retry_at = now + timedelta(seconds=max(failure.retry_seconds, backoff))
+
+
+def switch_on(session: Session, chat: Chat) -> None:
+    """Let a chat that was off be written to again, what waited for it included."""
+    if chat.off_at is None:
+        return
+    chat.off_at = None
+    query = select(Delivery).where(Delivery.chat_id == chat.id, Delivery.state == "parked")
+    for delivery in session.exec(query.where(col(Delivery.fault).startswith(GONE))):
+        delivery.state, delivery.attempts, delivery.retry_at, delivery.fault = "ready", 0, None, ""
 
 
 def count_waiting(session: Session) -> int:
@@ -234,6 +256,12 @@ def count_waiting(session: Session) -> int:
     is_on = col(Chat.off_at).is_(None)
     count = session.exec(rows.where(is_on, col(Outbox.delivery_id).is_(None))).one()
     return count + session.exec(deliveries.where(is_on, Delivery.state == "ready")).one()
+
+
+def last_ask(session: Session, chat_id: int) -> Outbox | None:
+    """Return the last message of a chat that needs somebody's action, sent or not."""
+    query = select(Outbox).where(Outbox.chat_id == chat_id, Outbox.priority == Priority.ASK)
+    return session.exec(query.order_by(col(Outbox.id).desc()).limit(1)).first()
 
 
 def message_shown(session: Session, chat_id: int, ref: str) -> Delivery | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlmodel import select
@@ -223,24 +223,25 @@ def _shared(say: Say, outcome: Outcome) -> Text:
 class MemberOutcome:
     """What a round changed for one member; amounts in thousandths."""
 
-    units: dict[int, int]
+    units: dict[int, int] = field(default_factory=dict)
+    product_ids: set[int] = field(default_factory=set)
+    lost: list[int] = field(default_factory=list)
     cost: int = 0
     recognised: int = 0
     shared: int = 0
-    lost: list[int] | None = None
 
 
 def by_member(outcome: Outcome) -> dict[int, MemberOutcome]:
     """Return what a round changed, by member."""
-    found: dict[int, MemberOutcome] = defaultdict(lambda: MemberOutcome({}))
+    found: dict[int, MemberOutcome] = defaultdict(MemberOutcome)
     for want in outcome.wants:
         if want.got:
             found[want.member_id].units[want.good_id] = want.got
         elif want.bid >= 0 or want.too_dear:
-            one = found[want.member_id]
-            one.lost = [*(one.lost or []), want.good_id]
+            found[want.member_id].lost.append(want.good_id)
     for given in outcome.given:
         found[given.member_id].cost += given.units * given.cost
+        found[given.member_id].product_ids.add(given.product_id)
     for credit in outcome.credits:
         if credit.credited:
             found[credit.member_id].recognised += credit.credited
@@ -252,11 +253,12 @@ def by_member(outcome: Outcome) -> dict[int, MemberOutcome]:
 def _private(session: Session, say: Say, event: RoundHeld, member: Member, outcome: MemberOutcome) -> Message:
     pool_id = event.pool.id
     lines = [say("**Round {number}** in {pool}", number=event.round.number, pool=event.pool.name)]
-    if outcome.units:
-        goods = {good_id: session.get_one(Good, (pool_id, good_id)) for good_id in outcome.units}
-        got = ", ".join(_named(say, goods[good_id], count) for good_id, count in outcome.units.items())
-        lines.append(say("You get {units} for {cost}.", units=got, cost=say.hours(outcome.cost)))
-    lost = [session.get_one(Good, (pool_id, good_id)) for good_id in outcome.lost or []]
+    got = {good_id: session.get_one(Good, (pool_id, good_id)) for good_id in outcome.units}
+    if got:
+        units = ", ".join(_named(say, got[good_id], count) for good_id, count in outcome.units.items())
+        lines.append(say("You get {units} for {cost}.", units=units, cost=say.hours(outcome.cost)))
+        lines += [_pickup(session, say, product_id, pool_id) for product_id in sorted(outcome.product_ids)]
+    lost = [session.get_one(Good, (pool_id, good_id)) for good_id in outcome.lost]
     if lost:
         lines.append(say("Not this time: {goods}.", goods=", ".join(good.name for good in lost)))
     if outcome.recognised:
@@ -264,10 +266,22 @@ def _private(session: Session, say: Say, event: RoundHeld, member: Member, outco
     if outcome.shared:
         sign = "+" if outcome.shared > 0 else ""
         lines.append(say("Your share of the commons: {sign}{hours}.", sign=sign, hours=say.hours(outcome.shared)))
-    member_balance = balance(session, pool_id, member.id)
-    lines.append(say("Balance: {hours}. Why? `/why`", hours=say.hours(member_balance)))
-    choices = [Choice(str(say("Why no {good}", good=good.name)), f'why "{good.name}"', pool_id) for good in lost]
+    standing = balance(session, pool_id, member.id)
+    lines.append(say("Balance: {hours}. Why? `/why`", hours=say.hours(standing)))
+    choices = [
+        Choice(str(say("Did not get {good}", good=good.name)), f'missing "{good.name}"', pool_id)
+        for good in got.values()
+    ]
+    choices += [Choice(str(say("Why no {good}", good=good.name)), f'why "{good.name}"', pool_id) for good in lost]
     return Message(joined(lines), tuple(choices))
+
+
+def _pickup(session: Session, say: Say, product_id: int, pool_id: int) -> Text:
+    """Say where units of a product are to be had; nothing if its makers have not said."""
+    product = session.get_one(Product, (pool_id, product_id))
+    if not product.pickup:
+        return Text()
+    return say("{project}: {pickup}", project=_project_name(session, product), pickup=product.pickup)
 
 
 def _named(say: Say, good: Good, count: int) -> str:

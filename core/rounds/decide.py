@@ -101,24 +101,26 @@ def coverage(inputs: Inputs) -> list[int]:
 def _recognise(inputs: Inputs, given: list[GivenRow]) -> tuple[list[CreditRow], int]:
     """Return what is due and what is credited of it, and what has to wait because the levy cannot carry it.
 
-    Costs carry the effort in the units they were charged for. The rest (common work, free goods, costs below effort)
-    is carried by the commons up to the levy, the oldest first.
+    Costs carry the effort in the units of the good they were charged for. The rest (common work, free goods, costs
+    below effort) is carried by the commons, the oldest first, up to the levy from everybody who shares. Whom it
+    credits shares as well. What the work of somebody who left is worth stays in the commons.
     """
     due = {row.id: row.due for row in inputs.contributions}
     funded = _fund(inputs, given, due)
-    # What the work of somebody who left is worth stays in the commons.
     staying = {member.id for member in inputs.members}
     work = [row for row in inputs.contributions if row.member_id in staying]
-    unfunded = {row.id: due[row.id] - row.recognised - funded[row.id] for row in work}
-    getting = {row.member_id for row in given}
-    getting |= {row.member_id for row in work if due[row.id] > row.recognised}
-    sharers = sum(1 for member in inputs.members if member.shares or member.id in getting)
-    carried = inputs.levy * sharers
+    sharing_now = {member.id for member in inputs.members if member.shares} | {row.member_id for row in given}
+    sharing_now |= {row.member_id for row in work if funded[row.id]}
+    left = inputs.levy * len(sharing_now)
     result, waiting = [], 0
     for row in work:
-        extra = min(unfunded[row.id], carried)
-        carried -= extra
-        waiting += unfunded[row.id] - extra
+        owed = due[row.id] - row.recognised - funded[row.id]
+        left += inputs.levy if owed and row.member_id not in sharing_now else 0
+        extra = min(owed, left)
+        left -= extra
+        waiting += owed - extra
+        if extra:
+            sharing_now.add(row.member_id)
         if due[row.id] > row.due or funded[row.id] + extra:
             result.append(CreditRow(row.id, row.member_id, due[row.id], funded[row.id] + extra))
     return result, waiting
@@ -126,31 +128,34 @@ def _recognise(inputs: Inputs, given: list[GivenRow]) -> tuple[list[CreditRow], 
 
 def _fund(inputs: Inputs, given: list[GivenRow], due: dict[int, int]) -> dict[int, int]:
     """Raise `due` by the effort in the units given; return what of each contribution's increase the costs carry."""
-    batches = {batch.id: batch for batch in inputs.batches}
-    work: dict[int, list[ContributionRow]] = defaultdict(list)
-    funded = {row.id: 0 for row in inputs.contributions}
-    for row in inputs.contributions:
-        work[row.batch_id].append(row)
+    good_of = {product.id: product.good_id for product in inputs.products}
     units, costs = defaultdict[int, int](int), defaultdict[int, int](int)
     for one in given:
         units[one.batch_id] += one.units
-        costs[one.product_id] += one.units * one.cost
+        costs[good_of[one.product_id]] += one.units * one.cost
     increases: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for batch_id, count in sorted(units.items()):
-        batch, rows = batches[batch_id], work[batch_id]
-        shares = [row.effort for row in rows]
-        parts = sharing.recognised(batch.effort, batch.units, 0, batch.given + count, shares).tolist()
-        for row, part in zip(rows, parts, strict=True):
-            due_now = max(row.due, min(row.effort, part))
-            increases[batch.product_id].append((row.id, due_now - row.due))
-            due[row.id] = due_now
-    for product_id, parts in increases.items():
-        total = sum(part for _id, part in parts)
-        if total:
-            paid = apportion(min(total, costs[product_id]), [part for _id, part in parts]).tolist()
-            for (row_id, _part), amount in zip(parts, paid, strict=True):
-                funded[row_id] += amount
+    for batch in inputs.batches:
+        if units[batch.id]:
+            increases[good_of[batch.product_id]] += _raise_due(inputs, batch, units[batch.id], due)
+    funded = {row.id: 0 for row in inputs.contributions}
+    for good_id, parts in increases.items():
+        amounts = [part for _id, part in parts]
+        total = sum(amounts)
+        for (row_id, _part), amount in zip(
+            parts, apportion(min(total, costs[good_id]), amounts).tolist() if total else amounts, strict=True
+        ):
+            funded[row_id] = amount
     return funded
+
+
+def _raise_due(inputs: Inputs, batch: BatchRow, units: int, due: dict[int, int]) -> list[tuple[int, int]]:
+    """Raise what is due to the contributors of a batch when `units` more of it are given; return by how much."""
+    work = [row for row in inputs.contributions if row.batch_id == batch.id]
+    shares = [row.effort for row in work]
+    parts = sharing.recognised(batch.effort, batch.units, 0, batch.given + units, shares).tolist()
+    for row, part in zip(work, parts, strict=True):
+        due[row.id] = max(row.due, part)
+    return [(row.id, due[row.id] - row.due) for row in work]
 
 
 def _settle(inputs: Inputs, surplus: int, given: list[GivenRow], credited: list[CreditRow]) -> list[ShareRow]:

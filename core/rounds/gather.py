@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from sqlmodel import col, func, select
+from sqlmodel import col, func, or_, select
 
 from core import ledger
 from core.members import active_since, is_exempt
@@ -43,11 +43,13 @@ from core.tables import (
     Task,
     Want,
 )
+from core.tasks import hours_since
 from core.timing import last_round
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sqlalchemy import ColumnElement
     from sqlmodel import Session
 
 
@@ -58,7 +60,9 @@ def gather(session: Session, pool: Pool, current: Round, due_at: datetime) -> In
     last = last_round(session, pool_id)
     since = last.due_at if last else None
     tasks = _tasks(session, pool_id, since)
-    goods, products, batches = _goods(session, pool, since)
+    goods, products, batches = _goods(session, pool, since, due_at)
+    members = _members(session, pool, settings, current, due_at)
+    here = {member.id for member in members}
     return Inputs(
         number=current.number or 0,
         secret=current.secret,
@@ -68,14 +72,14 @@ def gather(session: Session, pool: Pool, current: Round, due_at: datetime) -> In
         levy=settings.levy,
         commons=ledger.balance(session, pool_id, ledger.COMMONS),
         tasks=tasks,
-        bids=_bids(session, pool_id, {task.id for task in tasks}),
-        caps=_caps(session, pool_id),
+        bids=[row for row in _bids(session, pool_id, {task.id for task in tasks}) if row.member_id in here],
+        caps=_caps(session, pool_id, due_at),
         goods=goods,
         products=products,
         batches=batches,
-        wants=_wants(session, pool_id),
-        members=_members(session, pool, settings, current, due_at),
-        contributions=_contributions(session, pool_id, settings.backers, {batch.id for batch in batches}),
+        wants=[row for row in _wants(session, pool_id) if row.member_id in here],
+        members=members,
+        contributions=_contributions(session, pool_id, settings.backers),
     )
 
 
@@ -108,22 +112,24 @@ def _bids(session: Session, pool_id: int, task_ids: set[int]) -> list[BidRow]:
     return sorted(BidRow(*row) for row in session.exec(query) if row[0] in task_ids)
 
 
-def _caps(session: Session, pool_id: int) -> list[CapRow]:
+def _caps(session: Session, pool_id: int, due_at: datetime) -> list[CapRow]:
+    """Return the hours members want to take on in the round that opens now; tasks taken since it was due count."""
     query = select(Member.id, Member.settings).where(Member.pool_id == pool_id, Member.settings != {})
-    caps = ((member_id, MemberSettings(settings).hours) for member_id, settings in session.exec(query))
-    return sorted(CapRow(member_id, cap) for member_id, cap in caps if cap is not None)
+    caps = {member_id: MemberSettings(settings).hours for member_id, settings in session.exec(query)}
+    taken = hours_since(session, pool_id, due_at) if caps else {}
+    return sorted(CapRow(one, max(0, cap - taken.get(one, 0))) for one, cap in caps.items() if cap is not None)
 
 
 def _goods(
-    session: Session, pool: Pool, since: datetime | None
+    session: Session, pool: Pool, since: datetime | None, due_at: datetime
 ) -> tuple[list[GoodRow], list[ProductRow], list[BatchRow]]:
     pool_id = pool.id
     goods = {good.id: good for good in session.exec(select(Good).where(Good.pool_id == pool_id, Good.free == ""))}
     products = session.exec(select(Product).where(Product.pool_id == pool_id).order_by(col(Product.id))).all()
     offers = {product.id: Offer(product) for product in products if product.good_id in goods}
     rows = []
-    on_offer = select(Batch).where(Batch.pool_id == pool_id, Batch.left > 0, col(Batch.offered_at).is_not(None))
-    for batch in session.exec(on_offer.order_by(col(Batch.id))):
+    fresh = or_(col(Batch.until_at).is_(None), col(Batch.until_at) > due_at)
+    for batch in session.exec(select(Batch).where(*_on_offer(pool_id), fresh).order_by(col(Batch.id))):
         offers[batch.product_id].add(batch)
         rows.append(BatchRow(batch.id, batch.product_id, batch.units, batch.left, batch.given, batch.effort))
     pledged, made = _pledged(session, pool_id), _made(session, pool_id, since)
@@ -145,8 +151,18 @@ def _goods(
     return sorted(good_rows), product_rows, rows
 
 
+def _on_offer(pool_id: int) -> tuple[ColumnElement[bool], ...]:
+    return (col(Batch.pool_id) == pool_id, col(Batch.left) > 0, col(Batch.offered_at).is_not(None))
+
+
 def _pledged(session: Session, pool_id: int) -> dict[int, int]:
+    """Return what is promised of each product and not there yet; that is made, but has to be confirmed, too."""
     result: dict[int, int] = defaultdict(int)
+    waiting = select(Batch.product_id, func.sum(Batch.left)).where(
+        Batch.pool_id == pool_id, col(Batch.offered_at).is_(None)
+    )
+    for product_id, units in session.exec(waiting.group_by(col(Batch.product_id))):
+        result[product_id] = int(units)
     query = select(Pledge).where(Pledge.pool_id == pool_id, col(Pledge.ended_at).is_(None))
     for pledge in session.exec(query):
         result[pledge.product_id] += pledge.units - pledge.made
@@ -155,9 +171,11 @@ def _pledged(session: Session, pool_id: int) -> dict[int, int]:
 
 def _made(session: Session, pool_id: int, since: datetime | None) -> dict[int, int]:
     result: dict[int, int] = defaultdict(int)
-    query = select(Batch.product_id, func.sum(Batch.units)).where(Batch.pool_id == pool_id)
+    query = select(Batch.product_id, func.sum(Batch.units)).where(
+        Batch.pool_id == pool_id, col(Batch.offered_at).is_not(None)
+    )
     if since is not None:
-        query = query.where(Batch.made_at > since)
+        query = query.where(col(Batch.offered_at) > since)
     for product_id, units in session.exec(query.group_by(col(Batch.product_id))):
         result[product_id] = int(units)
     return result
@@ -209,20 +227,21 @@ def _active(session: Session, pool_id: int, since: datetime | None) -> set[int]:
     return {member_id for query in (joined, worked.distinct(), got.distinct()) for member_id in session.exec(query)}
 
 
-def _contributions(session: Session, pool_id: int, backers: int, batch_ids: set[int]) -> list[ContributionRow]:
-    """Return the work in batches on offer, and what is due and not credited in full."""
+def _contributions(session: Session, pool_id: int, backers: int) -> list[ContributionRow]:
+    """Return all the work in batches on offer, and what is due and not credited in full."""
     needed = backers if count_projects(session, pool_id) > 1 else 0
     backed = _backed_tasks(session, pool_id, needed)
     taken = _taken_products(session, pool_id, needed)
-    query = select(Contribution).where(
-        Contribution.pool_id == pool_id, Contribution.recognised < col(Contribution.effort)
+    in_batch = col(Contribution.batch_id).in_(select(Batch.id).where(*_on_offer(pool_id)))
+    query = select(Contribution, in_batch).where(
+        Contribution.pool_id == pool_id, or_(Contribution.recognised < col(Contribution.effort), in_batch)
     )
     rows = []
-    for one in session.exec(query.order_by(col(Contribution.confirmed_at), col(Contribution.id))):
+    for one, is_in_batch in session.exec(query.order_by(col(Contribution.confirmed_at), col(Contribution.id))):
         is_common = one.product_id is None
         is_wanted = (is_common and (needed == 0 or one.task_id in backed)) or one.product_id in taken
         due = one.effort if is_wanted else one.due
-        if due > one.recognised or one.batch_id in batch_ids:
+        if due > one.recognised or is_in_batch:
             rows.append(ContributionRow(one.id, one.member_id, one.batch_id or 0, one.effort, due, one.recognised))
     return rows
 
@@ -247,7 +266,9 @@ def _taken_products(session: Session, pool_id: int, needed: int) -> set[int]:
     )
     homes: dict[int, set[int]] = defaultdict(set)
     for project_id, member_id in session.exec(
-        select(Membership.project_id, Membership.member_id).where(Membership.pool_id == pool_id)
+        select(Membership.project_id, Membership.member_id).where(
+            Membership.pool_id == pool_id, col(Membership.admitted_at).is_not(None)
+        )
     ):
         homes[member_id].add(project_id)
     counts: dict[int, int] = defaultdict(int)

@@ -181,7 +181,7 @@ def made(context: Context, name: str, units: int, hours: int | None = None, unti
 def confirm(context: Context, name: str) -> Reply:
     """Confirm a large batch for another project."""
     good = _good(context, name)
-    batch = batches.waiting_for_project(context.session, good)
+    batch = batches.waiting_for_project(context.session, good, context.member)
     context.emit(*batches.confirm_batch(context.session, batch, context.member, context.now))
     say = context.say
     return good_card(context, good, say("Confirmed: {count} on offer.", count=views.amount(say, good, batch.left)))
@@ -319,7 +319,7 @@ def collected(context: Context, name: str) -> Reply:
 def missing(context: Context, name: str) -> Reply:
     """Record that the sender did not get their units; the makers confirm it."""
     good, say = _good(context, name), context.say
-    context.emit(goods.missing(context.session, context.member, good, context.now))
+    context.emit(*goods.missing(context.session, context.member, good, context.now))
     return context.reply(
         say("Noted. The makers have to confirm it: `/return {good} {name}`", good=good.name, name=context.member.name)
     )

@@ -145,14 +145,26 @@ def take_back(context: Context, deed: int | None = None) -> Reply:
 
 @command(
     "me set",
-    Parameter("key", Kind.WORD, example="hours"),
-    Parameter("value", Kind.REST, example="4h"),
+    Parameter("key", Kind.WORD, optional=True, example="hours"),
+    Parameter("value", Kind.REST, optional=True, example="4h"),
     who=Who.ANY,
     does=N_("your settings: hours, quiet, digest, name"),
 )
-def change(context: Context, key: str, value: str) -> Reply:
-    """Change one of the sender's own settings."""
+def change(context: Context, key: str = "", value: str = "") -> Reply:
+    """Change one of the sender's own settings, or list them all with what they are for."""
     member, say = context.member, context.say
+    if not key or not value:
+        settings = MemberSettings(member.settings)
+        lines = [
+            context.tell(
+                "**{key}** {value}: {help}",
+                key=name,
+                value=settings.shown(name),
+                help=context.tell.translate(setting.help),
+            )
+            for name, setting in MemberSettings.table.items()
+        ]
+        return context.private(joined([context.tell("**name** {name}", name=member.name), *lines]))
     if key == "name":
         return rename(context, member, value)
     member.settings = MemberSettings.change(member.settings, key, value)

@@ -146,7 +146,7 @@ def now(context: Context) -> Reply:
         "If round {number} were now (it is {when}):", number=decided.inputs.number, when=say.when(due) if due else ""
     )
     commitment = current_round(context.session, context.pool_id).commitment
-    tail = say("Hash of its lottery's secret: {hash}", hash=commitment[:16] + "…")
+    tail = say("Hash of its lottery's secret: {hash}", hash=commitment)
     body = joined(line.text for line in lines[: report.LINES_MAX]) or say("Nothing to decide yet.")
     return context.reply(joined([head, body, tail]))
 

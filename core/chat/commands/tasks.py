@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col
 
-from core import corrections, goods, recurring, reports, tasks, undo
+from core import corrections, goods, handing, recurring, reports, tasks, undo
 from core import events as ev
 from core.chat import notices, views
 from core.chat.cards import task_subject
@@ -86,7 +86,7 @@ def new(
     period = str(every) if every else ""
     draft = tasks.Draft(title, hours, slots, product, due, period, place, urgent)
     posted = tasks.post(context.session, context.project, context.member, draft, context.now)
-    recurring.set_next(context.session, posted.task)
+    recurring.set_next(context.session, posted.task, context.now)
     context.emit(posted)
     return card(context, posted.task)
 
@@ -136,7 +136,7 @@ def edit(
         urgent or bool(task.urgent),
     )
     context.emit(tasks.edit(session, task, context.member, draft, context.now))
-    recurring.set_next(session, task)
+    recurring.set_next(session, task, context.now)
     return card(context, task, context.say("Changed."))
 
 
@@ -158,7 +158,7 @@ def give(context: Context, number: int, name: str) -> Reply:
     """Offer one's slot to somebody, who has to accept."""
     task, say = _task(context, number), context.say
     receiver = find_member(context, name)
-    tasks.offer_slot(context.session, task, context.member, receiver)
+    handing.offer_slot(context.session, task, context.member, receiver)
     take = Choice(str(say("Take #{number}", number=number)), f"task take {number}", context.pool_id)
     text = say(
         "{name}: take over {task} from {giver}?",
@@ -173,7 +173,7 @@ def give(context: Context, number: int, name: str) -> Reply:
 def take(context: Context, number: int) -> Reply:
     """Accept a slot that was offered."""
     task = _task(context, number)
-    context.emit(tasks.take_over(context.session, task, context.member, context.now))
+    context.emit(handing.take_over(context.session, task, context.member, context.now))
     return card(context, task)
 
 

@@ -438,6 +438,7 @@ def upgrade_chats() -> None:
         sqlite_autoincrement=True,
         sqlite_strict=True,
     )
+    op.create_index("outbox_by_chat", "outbox", ["chat_id", "priority", "id"])
     op.create_index(
         "outbox_waiting",
         "outbox",
