@@ -28,7 +28,7 @@ from core.timetable import read_zone
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from core.chat.dispatch import House
+    from core.chat.handling import House
     from core.chat.message import Failure
     from core.chat.port import Parcel
     from core.identity import Place, Sender
@@ -144,7 +144,7 @@ class Console:
     async def send(self, parcel: Parcel) -> str | Failure:
         """Show a parcel, unless it is in somebody else's private chat."""
         ref = parcel.edits or f"m{parcel.delivery_id}"
-        if parcel.place.private and parcel.place != self._place(PRIVATE):
+        if parcel.place.private and parcel.place.address != self._place(PRIVATE).address:
             self._remember_other(parcel.place)
         elif parcel.message.toast_for:
             self._tell(f"({parcel.message.text})" if parcel.message.text else "")
@@ -333,7 +333,7 @@ class Console:
 
     def _show(self, place: Place, message: Message, delivery_id: int, ref: str, at: datetime, mark: str) -> None:
         """Show a message under a line that says where and when; its buttons carry their numbers."""
-        here = self._place(self.seat.where) == place
+        here = self._place(self.seat.where).address == place.address
         name = f"{self._name(self.seat.who)}'s private chat" if place.private else f"#{place.address}"
         facts = [self._when(at), mark, "" if here else "elsewhere"]
         head = Text.of(name, Style.BOLD) + "".join(f" · {fact}" for fact in facts if fact)

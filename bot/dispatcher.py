@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from core.chat.dispatch import House
+    from core.chat.handling import House
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 1.0  # the safety net; the door wakes it at once

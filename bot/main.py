@@ -20,8 +20,8 @@ from bot.errors import UserError
 from bot.log import set_up
 from bot.scheduler import Scheduler
 from core.chat.commands import table
-from core.chat.dispatch import House
 from core.chat.due import run_due
+from core.chat.handling import House
 from core.chat.port import AdapterError
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlmodel import col, select
+from sqlmodel import col, select, update
 
 from core.store import add_now
 from core.tables import Member
-from core.tables_chat import Account, Chat, Person
+from core.tables_chat import Account, Card, Chat, Delivery, Outbox, Person
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -71,6 +71,24 @@ def home_of(session: Session, chat: Chat) -> Chat:
         return chat
     query = select(Chat).where(Chat.platform == chat.platform, Chat.address == chat.address, Chat.topic == "")
     return session.exec(query).first() or chat
+
+
+def move_chat(session: Session, chat: Chat, address: str) -> None:
+    """Let a chat and its topics go on at another address, with all that was known or waits at either."""
+    if not address or address == chat.address:
+        return
+    for one in session.exec(select(Chat).where(Chat.platform == chat.platform, Chat.address == chat.address)).all():
+        query = select(Chat).where(Chat.platform == one.platform, Chat.address == address, Chat.topic == one.topic)
+        other = session.exec(query).first()
+        kept, given_up = one, other
+        if other is not None and one.pool_id is None and other.pool_id is not None:
+            kept, given_up = other, one
+        if given_up is not None:
+            for table in (Outbox, Delivery, Card):
+                session.exec(update(table).where(col(table.chat_id) == given_up.id).values(chat_id=kept.id))
+            session.delete(given_up)
+            session.flush()
+        kept.address, kept.off_at = address, None
 
 
 def private_chat(session: Session, person_id: int, platform: str = "") -> Chat | None:

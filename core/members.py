@@ -46,9 +46,11 @@ def new_member(session: Session, pool: Pool, name: str, person_id: int | None, n
 def join(session: Session, pool: Pool, person_id: int, name: str, now: datetime) -> tuple[Member, list[Event]]:
     """Return the person as a member of the pool, joining if need be (or asking to, if the pool admits)."""
     member = member_of(session, pool.id, person_id)
-    if member is not None:
+    if member is not None and member.left_at is None:
         return member, []
-    member = new_member(session, pool, name, person_id, now)
+    if member is None:
+        member = new_member(session, pool, name, person_id, now)
+    member.joined_at, member.admitted_at, member.left_at = now, None, None
     if PoolSettings(pool.settings).admission == "open":
         member.admitted_at = now
         return member, []

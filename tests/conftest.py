@@ -1,19 +1,28 @@
-"""Fixtures for all tests: an empty store, migrated once and copied for each test."""
+"""Fixtures for all tests: an empty store, migrated once and copied for each test; and a pool to put into it."""
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
 
+from core.members import new_member
+from core.projects import found_pool
 from core.schema import open_store
-from core.store import Store
+from core.store import Store, add_now
+from core.tables_chat import Person
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from sqlmodel import Session
+
+    from core.tables import Member, Pool
 
 NOW = datetime(2026, 5, 4, 9, tzinfo=UTC)
 
@@ -34,3 +43,23 @@ def store(empty_database: Path, tmp_path: Path) -> Iterator[Store]:
     found = Store(f"sqlite:///{path}")
     yield found
     found.close()
+
+
+def entropy() -> Callable[[int], bytes]:
+    """Randomness that is the same in every test."""
+    drawn = count()
+    return lambda size: hashlib.shake_256(f"dpool test {next(drawn)}".encode()).digest(size)
+
+
+def found(session: Session, *, code_from: Callable[[int], bytes] | None = None, **settings: str) -> tuple[Pool, Member]:
+    """Found a pool with Ana as its steward. A second pool in one store needs a code from elsewhere."""
+    person = add_now(session, Person())
+    return found_pool(session, "Valley", settings, (person.id or 0, "Ana"), NOW, code_from or entropy())
+
+
+def person_in(session: Session, pool: Pool, name: str) -> Member:
+    """Add somebody to a pool, admitted."""
+    person = add_now(session, Person())
+    member = new_member(session, pool, name, person.id, NOW)
+    member.admitted_at = NOW
+    return member

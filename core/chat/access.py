@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from core.chat.command import Who
 from core.errors import (
@@ -15,14 +15,25 @@ from core.errors import (
     WhichPoolError,
     WhichProjectError,
 )
-from core.identity import memberships_of_person
-from core.members import is_in, join, join_project, member_of, projects_of, require_maintainer, require_steward
+from core.identity import home_of, memberships_of_person
+from core.members import (
+    is_in,
+    is_maintainer,
+    join,
+    join_project,
+    member_of,
+    membership_of,
+    projects_of,
+    require_maintainer,
+    require_steward,
+)
 from core.store import lock_pool
 from core.tables import Pool, Project
 from core.tables_chat import Person
 
 if TYPE_CHECKING:
     from core.chat.context import Context
+    from core.tables import Member
 
 
 def admit(context: Context, who: Who, pool_id: int = 0, project_id: int = 0) -> None:
@@ -33,24 +44,39 @@ def admit(context: Context, who: Who, pool_id: int = 0, project_id: int = 0) -> 
     pool = _pool(context, who, pool_id)
     if pool is None:
         return
-    project = _project(context.session, context, pool, project_id)
+    project = _project(context, pool, project_id)
     context.enter(pool, project)
     if who is Who.ALL:
-        context.enter(pool, project, member_of(context.session, pool.id, context.account.person_id))
+        context.enter(pool, project, _member(context, pool))
         return
-    _join(context, pool, project)
+    member = _join(context, pool, project)
+    if member.admitted_at is None:
+        raise NotAdmittedError(pool.name)
     if who in {Who.PROJECT, Who.MAINTAINER}:
-        _enter_project(context, pool, project)
-    if who is Who.PROJECT and not is_in(context.session, context.project, context.member):
-        raise NotProjectMemberError(context.project.name)
+        _enter_project(context, pool, project, who)
+    if who is Who.PROJECT:
+        _require_in(context, member)
     if who is Who.MAINTAINER:
-        require_maintainer(context.session, context.project, context.member)
+        require_maintainer(context.session, context.project, member)
     if who is Who.STEWARD:
-        require_steward(context.session, pool, context.member)
+        require_steward(context.session, pool, member)
+
+
+def remember(context: Context, pool_id: int) -> None:
+    """Let the pool that somebody chose by a button in private hold for what they type there from now on."""
+    if context.is_private and pool_id:
+        context.session.get_one(Person, context.account.person_id).pool_id = pool_id
+
+
+def ask_to_join(context: Context, pool_id: int = 0, project_id: int = 0) -> None:
+    """After a command was refused for want of admission, undone with all it did: let the request stand."""
+    pool = _pool(context, Who.ANY, pool_id)
+    if pool is not None:
+        _join(context, pool, _project(context, pool, project_id))
 
 
 def _pool(context: Context, who: Who, pool_id: int) -> Pool | None:
-    chosen = pool_id or context.chat.pool_id or 0
+    chosen = pool_id or home_of(context.session, context.chat).pool_id or 0
     if not chosen and context.is_private:
         chosen = _pool_of_person(context, who)
     if not chosen:
@@ -62,45 +88,65 @@ def _pool(context: Context, who: Who, pool_id: int) -> Pool | None:
 
 def _pool_of_person(context: Context, who: Who) -> int:
     """Return the pool that is meant in private: the only one, or the one last spoken about."""
-    found = memberships_of_person(context.session, context.account.person_id)
-    if len(found) > 1 and who is not Who.ALL:
-        person = context.session.get_one(Person, context.account.person_id)
-        if person.pool_id not in {member.pool_id for member in found}:
-            pools = context.session.exec(select(Pool).where(col(Pool.id).in_([one.pool_id for one in found])))
-            raise WhichPoolError(tuple((pool.id, pool.name) for pool in pools))
-        return person.pool_id or 0
-    return found[0].pool_id if len(found) == 1 else 0
+    found = [member.pool_id for member in memberships_of_person(context.session, context.account.person_id)]
+    if len(found) == 1:
+        return found[0]
+    person = context.session.get_one(Person, context.account.person_id)
+    if person.pool_id in found:
+        return person.pool_id
+    if found and who is not Who.ALL:
+        pools = context.session.exec(select(Pool).where(col(Pool.id).in_(found)).order_by(col(Pool.id)))
+        raise WhichPoolError(tuple((pool.id, pool.name) for pool in pools))
+    return 0
 
 
-def _project(session: Session, context: Context, pool: Pool, project_id: int) -> Project | None:
-    chosen = project_id or (context.chat.project_id if context.chat.pool_id == pool.id else 0)
-    return session.get(Project, (pool.id, chosen)) if chosen else None
+def _project(context: Context, pool: Pool, project_id: int) -> Project | None:
+    home = home_of(context.session, context.chat)
+    chosen = project_id or (home.project_id if home.pool_id == pool.id else 0)
+    return context.session.get(Project, (pool.id, chosen)) if chosen else None
 
 
-def _join(context: Context, pool: Pool, project: Project | None) -> None:
-    """Make sure that the sender is a member; in a project's channel they become one by speaking."""
-    session, person_id = context.session, context.account.person_id
-    member = member_of(session, pool.id, person_id)
-    if member is None and (context.is_private or context.chat.pool_id != pool.id):
+def _member(context: Context, pool: Pool) -> Member | None:
+    """Return the sender as a member; who left is none."""
+    member = member_of(context.session, pool.id, context.account.person_id)
+    return member if member is not None and member.left_at is None else None
+
+
+def _join(context: Context, pool: Pool, project: Project | None) -> Member:
+    """Make sure that the sender is a member; in a project's channel they become one by speaking, or ask to."""
+    session, home = context.session, home_of(context.session, context.chat)
+    member = _member(context, pool)
+    if member is None and (context.is_private or home.pool_id != pool.id):
         raise NoPoolError
     if member is None:
-        member, events = join(session, pool, person_id, context.account.name, context.now)
+        member, events = join(session, pool, context.account.person_id, context.account.name, context.now)
         context.emit(*events)
     context.enter(pool, project, member)
-    if member.admitted_at is None:
-        raise NotAdmittedError(pool.name)
-    if project is not None and context.chat.project_id == project.id and project.archived_at is None:
+    is_here = project is not None and home.pool_id == pool.id and home.project_id == project.id
+    if project is not None and is_here and member.admitted_at is not None and project.archived_at is None:
         _membership, events = join_project(session, project, member, context.now)
         context.emit(*events)
+    return member
 
 
-def _enter_project(context: Context, pool: Pool, project: Project | None) -> None:
-    """Find the project in a chat that is no channel: the member's only one, else ask."""
+def _enter_project(context: Context, pool: Pool, project: Project | None, who: Who) -> None:
+    """Find the project in a chat that is no channel: the only one where the sender may, else ask."""
     if project is not None:
         return
     found = projects_of(context.session, context.member)
+    if who is Who.MAINTAINER:
+        found = [one for one in found if is_maintainer(context.session, one, context.member)] or found
     if not found:
         raise NoProjectError
     if len(found) > 1:
         raise WhichProjectError(tuple((one.id, one.name) for one in found))
     context.enter(pool, found[0], context.member)
+
+
+def _require_in(context: Context, member: Member) -> None:
+    """Refuse who is not in the project; who has asked hears that."""
+    if is_in(context.session, context.project, member):
+        return
+    if membership_of(context.session, context.project, member) is not None:
+        raise NotAdmittedError(context.project.name)
+    raise NotProjectMemberError(context.project.name)

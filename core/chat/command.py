@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
 from core.chat.arguments import begins_with_task
 from core.chat.message import Reply
 from core.chat.parameters import Kind, Parameter, usage
-
-if TYPE_CHECKING:
-    from core.chat.context import Context
 
 Handler = Callable[..., Reply | Sequence[Reply]]
 Declared = TypeVar("Declared", bound=Handler)
@@ -54,10 +51,6 @@ class Command:
         """Return how it is typed."""
         return usage(self.name, self.parameters, prefix)
 
-    def run(self, context: Context, values: dict[str, Any]) -> list[Reply]:
-        """Run the handler; return what it answers."""
-        replies = self.handler(context, **values)
-        return [replies] if isinstance(replies, Reply) else list(replies)
 
 
 class Commands:

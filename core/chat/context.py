@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.chat.message import Choice, Reply, Where
 from core.settings import PoolSettings
+from core.tables_chat import Person
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from core.chat.command import Table
+    from core.chat.command import Command, Table
     from core.chat.say import Say
     from core.chat.text import Text
     from core.events import Event
@@ -50,7 +51,7 @@ class Context:
     @property
     def is_private(self) -> bool:
         """Tell whether this is the sender's private chat."""
-        return self.chat.account_id is not None
+        return self.chat.account_id == self.account.id
 
     @property
     def pool(self) -> Pool:
@@ -97,12 +98,19 @@ class Context:
         """Set what the command is about; access does."""
         self._pool, self._project, self._member = pool, project, member
         if pool is not None:
-            zone = PoolSettings(pool.settings).timezone
-            self.say, self.tell = replace(self.say, zone=zone), replace(self.tell, zone=zone)
+            settings = PoolSettings(pool.settings)
+            language = self.session.get_one(Person, self.account.person_id).language or settings.language
+            self.tell = replace(self.tell, zone=settings.timezone, language=language)
+            self.say = self.tell if self.is_private else replace(self.say, zone=settings.timezone)
 
     def clock_of(self, pool: Pool) -> Say:
         """Return the language of the chat with a pool's clock as it is set now."""
         return replace(self.say, zone=PoolSettings(pool.settings).timezone)
+
+    def run(self, command: Command, values: dict[str, Any]) -> list[Reply]:
+        """Run a command's handler; return what it answers."""
+        replies = command.handler(self, **values)
+        return [replies] if isinstance(replies, Reply) else list(replies)
 
     def emit(self, *events: Event) -> None:
         """Remember what happened; notices are made of it in the same transaction."""

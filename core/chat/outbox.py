@@ -169,7 +169,7 @@ def _bind(session: Session, rows: list[Outbox], now: datetime) -> Delivery:
 
 
 def _leased(delivery: Delivery, now: datetime) -> Delivery:
-    """Count an attempt, begun at `sent_at`. Should its sender never say how it went, it comes up again after a while."""
+    """Count an attempt, begun at `sent_at`. Should its sender never say how it went, it comes up again later."""
     delivery.attempts, delivery.sent_at, delivery.retry_at = delivery.attempts + 1, now, now + LEASE
     return delivery
 

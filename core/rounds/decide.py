@@ -79,7 +79,7 @@ def _decide_goods(inputs: Inputs) -> list[GoodClearing]:
     wants: dict[int, list[tuple[WantRow, int]]] = defaultdict(list)
     for product in inputs.products:
         products[product.good_id].append(product)
-    for batch in inputs.batches:
+    for batch in sorted(inputs.batches):
         batches[batch.product_id].append(batch)
     for want, covered in zip(inputs.wants, coverage(inputs), strict=True):
         wants[want.good_id].append((want, covered))
@@ -133,29 +133,29 @@ def _fund(inputs: Inputs, given: list[GivenRow], due: dict[int, int]) -> dict[in
     for one in given:
         units[one.batch_id] += one.units
         costs[good_of[one.product_id]] += one.units * one.cost
-    increases: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    work: dict[int, list[ContributionRow]] = defaultdict(list)
+    for row in inputs.contributions:
+        work[row.batch_id].append(row)
+    increases: dict[int, dict[int, int]] = defaultdict(dict)
     for batch in inputs.batches:
         if units[batch.id]:
-            increases[good_of[batch.product_id]] += _raise_due(inputs, batch, units[batch.id], due)
+            increases[good_of[batch.product_id]] |= _raise_due(batch, work[batch.id], units[batch.id], due)
     funded = {row.id: 0 for row in inputs.contributions}
-    for good_id, parts in increases.items():
-        amounts = [part for _id, part in parts]
-        total = sum(amounts)
-        for (row_id, _part), amount in zip(
-            parts, apportion(min(total, costs[good_id]), amounts).tolist() if total else amounts, strict=True
-        ):
-            funded[row_id] = amount
+    for good_id, found in increases.items():
+        raised = dict(sorted(found.items()))
+        if total := sum(raised.values()):
+            paid = apportion(min(total, costs[good_id]), list(raised.values())).tolist()
+            funded |= zip(raised, paid, strict=True)
     return funded
 
 
-def _raise_due(inputs: Inputs, batch: BatchRow, units: int, due: dict[int, int]) -> list[tuple[int, int]]:
+def _raise_due(batch: BatchRow, work: list[ContributionRow], units: int, due: dict[int, int]) -> dict[int, int]:
     """Raise what is due to the contributors of a batch when `units` more of it are given; return by how much."""
-    work = [row for row in inputs.contributions if row.batch_id == batch.id]
     shares = [row.effort for row in work]
     parts = sharing.recognised(batch.effort, batch.units, 0, batch.given + units, shares).tolist()
     for row, part in zip(work, parts, strict=True):
         due[row.id] = max(row.due, part)
-    return [(row.id, due[row.id] - row.due) for row in work]
+    return {row.id: due[row.id] - row.due for row in work}
 
 
 def _settle(inputs: Inputs, surplus: int, given: list[GivenRow], credited: list[CreditRow]) -> list[ShareRow]:

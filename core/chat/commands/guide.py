@@ -51,7 +51,7 @@ def _linked(context: Context, verb: str, rest: str) -> Reply | list[Reply]:
         return _welcome(context)
     command, words = found
     access.admit(context, command.who)
-    return command.run(context, arguments.read(words, command.parameters, context.now, context.say.zone))
+    return context.run(command, arguments.read(words, command.parameters, context.now, context.say.zone))
 
 
 def _welcome(context: Context) -> Reply:

@@ -212,7 +212,7 @@ def speak(context: Context, name: str, words: str) -> list[Reply]:
     values = arguments.read(rest, command.parameters, context.now, say.zone)
     context.enter(context.pool, context.project if context.has_project else shared[0], member)
     prefix = say("{speaker} for {name}: ", speaker=speaker.name, name=member.name)
-    return [replace(one, text=prefix + one.text, where=Where.HERE) for one in command.run(context, values)]
+    return [replace(one, text=prefix + one.text, where=Where.HERE) for one in context.run(command, values)]
 
 
 @command("privacy", who=Who.ALL, does=N_("what is stored about you"), press=Press.AGAIN)

@@ -1,0 +1,332 @@
+"""A world for the simulation: the production store and code, with platforms, a clock and accidents made up around it."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+import shutil
+import sqlite3
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import event as sqlalchemy_event
+from sqlalchemy.exc import OperationalError
+from sqlmodel import col, select
+
+from core.chat import inbox, outbox
+from core.chat.commands import table
+from core.chat.dispatch import House, dispatch_next
+from core.chat.due import run_due
+from core.chat.message import Event, Failure, Incoming, Message
+from core.identity import Place, Sender
+from core.rounds.hold import decide_outside, due_pools, hold
+from core.schema import open_store
+from core.store import Store
+from core.tables import Pool
+from core.tables_chat import Account, Chat
+from tests.simulated_steps import Again, Clock, Crash, Fault, How, Post, Press, Race, Step, Trouble, Work, Write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from core.tables_chat import Delivery
+
+PLATFORMS = ("console", "matrix", "telegram")
+START = datetime(2026, 5, 4, 9, tzinfo=UTC)
+SECRET = re.compile(r"/project link (\w{4}-\w{4})|/link (\w{4}-\w{4})")
+TABLE = table()
+FAILURES = {
+    Trouble.BUSY: Failure("busy", retry_seconds=5),
+    Trouble.GONE: Failure("blocked", gone=True),
+    Trouble.UNKNOWN: Failure("timeout", retry_seconds=1, ambiguous=True),
+}
+
+
+class Died(BaseException):
+    """The process is gone: nothing in it may catch this."""
+
+
+@dataclass(slots=True)
+class Shown:
+    """A message as a chat has seen it."""
+
+    delivery_id: int
+    ref: str
+    message: Message
+
+
+@dataclass(slots=True)
+class State:
+    """What platforms and people know; it outlives every crash of ours."""
+
+    now: datetime = START
+    count: int = 0
+    drawn: int = 0
+    written: dict[str, list[Event]] = field(default_factory=dict)
+    arrived: list[Event] = field(default_factory=list)
+    shown: dict[str, list[Shown]] = field(default_factory=lambda: defaultdict(list))
+    secrets: list[str] = field(default_factory=list)
+    accidents: int | None = None
+    accident: type[BaseException] = Died
+    troubles: list[tuple[Trouble, int]] = field(default_factory=list)
+    store_failed: bool = False
+
+
+class World:
+    """Plays steps. `sent` is what went out since somebody last looked, `restarts` how often it was started again."""
+
+    def __init__(self, path: Path, state: State | None = None) -> None:
+        """Open the store at `path`, which is made if it is not there."""
+        self.path = path
+        self.state = state or State()
+        self.sent: list[tuple[str, Message]] = []
+        if not path.exists():
+            open_store(f"sqlite:///{path}", START).close()
+        self._start()
+
+    def copy_to(self, path: Path) -> None:
+        """Leave a copy of the store; nothing may go on in it."""
+        self.store.close()
+        shutil.copyfile(self.path, path)
+
+    def _start(self) -> None:
+        self.store = Store(f"sqlite:///{self.path}")
+        sqlalchemy_event.listen(self.store.engine, "connect", _hasten)
+        sqlalchemy_event.listen(self.store.engine, "before_cursor_execute", self._before_statement)
+        sqlalchemy_event.listen(self.store.engine, "commit", self._before_commit)
+        self.house = House(self.store, TABLE, self._entropy)
+
+    def _entropy(self, count: int) -> bytes:
+        self.state.drawn += 1
+        return hashlib.shake_256(f"simulation {self.state.drawn}".encode()).digest(count)
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self.store.close()
+
+    # Accidents
+
+    def _before_statement(self, *_details: object) -> None:
+        self._tick()
+
+    def _before_commit(self, _connection: object) -> None:
+        self._tick()
+
+    def _tick(self) -> None:
+        if self.state.accidents is None:
+            return
+        self.state.accidents -= 1
+        if self.state.accidents < 0:
+            self.state.accidents = None
+            if self.state.accident is Died:
+                raise Died
+            self.state.store_failed = True
+            raise OperationalError("simulated", None, sqlite3.OperationalError("disk I/O error"))
+
+    def _restart(self) -> None:
+        self.store.close()
+        self.state.accidents = None
+        self._start()
+        with self.store.write() as session:
+            for platform in PLATFORMS:
+                outbox.recover(session, platform)
+
+    def _surviving(self, work: Any) -> None:
+        """Do something, however often the process dies of it; a store that failed once is simply asked again."""
+        while True:
+            try:
+                work()
+            except Died:
+                self._restart()
+            except OperationalError:
+                if not self.state.store_failed:
+                    raise
+                self.state.store_failed = False
+            else:
+                return
+
+    # Steps
+
+    def do(self, step: Step) -> None:
+        """Let something happen."""
+        match step:
+            case Write() | Press():
+                event = self._written(step) if isinstance(step, Write) else self._pressed(step)
+                if event is not None:
+                    self.state.written.setdefault(f"{event.place.platform}:{event.place.address}", []).append(event)
+            case Again(back):
+                if back < len(self.state.arrived):
+                    event = self.state.arrived[-1 - back]
+                    self.state.written.setdefault(f"{event.place.platform}:{event.place.address}", []).append(event)
+            case Work(order):
+                self._work(order)
+            case Clock(minutes, outage):
+                self._go_to(self.state.now + timedelta(minutes=minutes), outage=outage)
+            case Crash(statements) | Fault(statements):
+                self.state.accidents = statements
+                self.state.accident = Died if isinstance(step, Crash) else OperationalError
+            case Post(trouble, after):
+                self.state.troubles.append((trouble, after))
+            case Race(minutes):
+                self._race(minutes)
+
+    def _written(self, step: Write) -> Event:
+        self.state.count += 1
+        key, number = chat_key(step.platform, step.who, step.chat), self.state.count
+        replied = next((one for one in reversed(self.state.shown[key]) if step.reply and _has(one, step.reply)), None)
+        return Event(
+            f"{number}",
+            Incoming.EDIT if step.edits else Incoming.TEXT,
+            _place(step.platform, step.who, step.chat),
+            _sender(step.platform, step.who),
+            self._filled(step.text),
+            f"u{number}",
+            replied.ref if replied else "",
+            step.addressed,
+        )
+
+    def _filled(self, text: str) -> str:
+        """Put in codes, which are known only once it comes to that."""
+        if "{code" in text:
+            with self.store.read() as session:
+                codes = session.exec(select(Pool.code).order_by(col(Pool.id))).all()
+            for place, code in enumerate(codes):
+                text = text.replace(f"{{code{place}}}", code)
+        return text.replace("{secret}", self.state.secrets[-1]) if self.state.secrets else text
+
+    def _pressed(self, step: Press) -> Event | None:
+        shown = self.state.shown[chat_key(step.platform, step.who, step.chat)]
+        found = [one for one in reversed(shown) if any(c.label == step.label for c in one.message.choices)]
+        if len(found) <= step.age:
+            return None
+        one = found[step.age]
+        index = next(n for n, choice in enumerate(one.message.choices) if choice.label == step.label)
+        self.state.count += 1
+        number = self.state.count
+        place, sender = _place(step.platform, step.who, step.chat), _sender(step.platform, step.who)
+        if step.how is How.NUMBER:
+            return Event(f"{number}", Incoming.TEXT, place, sender, f"{index + 1}", f"u{number}", one.ref)
+        if step.how is How.REACTION:
+            return Event(f"{number}", Incoming.PRESS, place, sender, reply_to=one.ref, choice=f"{index}")
+        choice = f"{one.delivery_id}:{index}"
+        return Event(f"{number}", Incoming.PRESS, place, sender, choice=choice, press_ref=f"p{number}")
+
+    # What we do
+
+    def _work(self, order: int) -> None:
+        self._surviving(lambda: self._receive(order))
+        self._surviving(self._dispatch)
+        self._surviving(lambda: run_due(self.house, self.state.now))
+        self._surviving(self._deliver)
+
+    def _receive(self, order: int) -> None:
+        """Keep what was written: order is kept within a chat, and what is not acknowledged comes again."""
+        chance = random.Random(order)
+        while waiting := sorted(key for key, events in self.state.written.items() if events):
+            key = chance.choice(waiting)
+            one = self.state.written[key][0]
+            with self.store.write() as session:
+                inbox.receive(session, one.place.platform, one.event_id, key, one.to_json(), self.state.now)
+            self.state.arrived.append(self.state.written[key].pop(0))
+
+    def _dispatch(self) -> None:
+        while dispatch_next(self.house, self.state.now):
+            self._tick()
+            self.state.store_failed = False
+
+    def _go_to(self, until: datetime, *, outage: bool) -> None:
+        self._work(0)
+        if outage:
+            self.state.now = until
+        while True:
+            due: list[datetime | None] = []
+            self._surviving(lambda: due.append(run_due(self.house, self.state.now)))  # noqa: B023
+            self._surviving(self._deliver)
+            moment = due[-1]
+            if moment is None or moment > until:
+                break
+            self.state.now = max(self.state.now, moment)
+        self.state.now = max(self.state.now, until)
+        self._work(0)
+
+    def _race(self, minutes: int) -> None:
+        """Decide due rounds as a slow second process would, let everything else happen, then write them down."""
+        self.state.now += timedelta(minutes=minutes)
+        now = self.state.now
+        with self.store.read() as session:
+            pools = due_pools(session, now)
+        decided = [(pool_id, decide_outside(self.store, pool_id, now)) for pool_id in pools]
+        half = len(decided) // 2
+        for part, first in ((decided[:half], True), (decided[half:], False)):
+            if not first:
+                self._work(0)
+            for pool_id, decision in part:
+                if decision is not None:
+                    with self.store.write() as session:
+                        hold(session, pool_id, decision, now, self._entropy)
+        self._work(0)
+
+    # Sending
+
+    def _deliver(self) -> None:
+        for platform in PLATFORMS:
+            while self._deliver_next(platform):
+                self._tick()
+
+    def _deliver_next(self, platform: str) -> bool:
+        with self.store.write() as session:
+            delivery = outbox.bind_next(session, platform, self.state.now, card_seconds=0)
+            if delivery is None:
+                return False
+            chat = session.get_one(Chat, delivery.chat_id)
+            account = session.get(Account, chat.account_id) if chat.account_id else None
+            key = f"{platform}:dm:{account.user_id}" if account else f"{platform}:{chat.address}"
+        trouble = self._trouble()
+        message = Message.from_json(delivery.payload)
+        if trouble in {None, Trouble.UNKNOWN, Trouble.CRASH}:
+            self._arrive(key, delivery, message)
+        if trouble is Trouble.CRASH:
+            raise Died
+        with self.store.write() as session:
+            if trouble is None:
+                outbox.sent(session, delivery.id, f"b{delivery.id}", self.state.now)
+            else:
+                outbox.failed(session, delivery.id, FAILURES[trouble], self.state.now)
+        return True
+
+    def _trouble(self) -> Trouble | None:
+        waiting = [(trouble, after - 1) for trouble, after in self.state.troubles]
+        self.state.troubles = [(trouble, after) for trouble, after in waiting if after >= 0]
+        return next((trouble for trouble, after in waiting if after < 0), None)
+
+    def _arrive(self, key: str, delivery: Delivery, message: Message) -> None:
+        self.sent.append((key, message))
+        self.state.shown[key].append(Shown(delivery.id, delivery.ref or f"b{delivery.id}", message))
+        found = SECRET.search(str(message.text))
+        if found:
+            self.state.secrets.append(found[1] or found[2])
+
+
+def _hasten(connection: sqlite3.Connection, _record: object) -> None:
+    """Nobody pulls the plug on a simulation: what SQLite has handed to the system is safe enough."""
+    connection.execute("PRAGMA synchronous=OFF")
+
+
+def _has(shown: Shown, pattern: str) -> bool:
+    return any(re.search(pattern, line) for line in shown.message.plain().splitlines())
+
+
+def chat_key(platform: str, who: str, chat: str) -> str:
+    """Return the key under which the world keeps what a chat has seen."""
+    return f"{platform}:dm:{who}" if chat == "dm" else f"{platform}:{chat}"
+
+
+def _place(platform: str, who: str, chat: str) -> Place:
+    return Place(platform, f"dm:{who}", private=True) if chat == "dm" else Place(platform, chat, title=chat.title())
+
+
+def _sender(platform: str, who: str) -> Sender:
+    return Sender(platform, who, who.title(), who)

@@ -1,0 +1,353 @@
+"""The store: what a transaction sees and keeps, who waits for whom, how rows are numbered and changes counted."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import event
+from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
+from sqlmodel import Session, SQLModel, col, func, select
+
+from core.columns import Instant, Json
+from core.store import Store, add, add_now, lock_pool, pool_of
+from core.tables import Bid, Good, Member, Membership, Pool, Project
+from core.tables_chat import Account, Inbox, Meta, Person
+from tests.conftest import NOW, found, person_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FIRST, LAST = datetime.fromisoformat("0001-01-03"), datetime.fromisoformat("9999-12-29")
+DIALECT = Store("sqlite://").engine.dialect
+
+
+class StopError(Exception):
+    """Ends a transaction."""
+
+
+def good(pool: Pool, name: str) -> Good:
+    return Good(pool_id=pool.id, name=name, name_key=name, created_at=NOW)
+
+
+def new_pool(session: Session, code: str) -> Pool:
+    return add_now(session, Pool(name=code, code=code, founded_at=NOW))
+
+
+def add_and_stop(session: Session, *_pools: Pool) -> None:
+    add_now(session, Person())
+    raise StopError
+
+
+def count_people(session: Session) -> int:
+    return session.exec(select(func.count()).select_from(Person)).one()
+
+
+@contextmanager
+def asked(store: Store) -> Iterator[list[str]]:
+    """Collect the statements that reach the database."""
+    statements: list[str] = []
+
+    def note(*arguments: object) -> None:
+        statements.append(str(arguments[2]))
+
+    event.listen(store.engine, "before_cursor_execute", note)
+    yield statements
+    event.remove(store.engine, "before_cursor_execute", note)
+
+
+# Where it is
+
+
+@pytest.mark.parametrize(
+    ("url", "path", "driver"),
+    [
+        ("sqlite:///some/dpool.db", Path("some/dpool.db"), "sqlite"),
+        ("sqlite:////var/dpool.db", Path("/var/dpool.db"), "sqlite"),
+        ("sqlite://", None, "sqlite"),
+        ("sqlite:///:memory:", None, "sqlite"),
+        ("postgres://ana@host/dpool", None, "postgresql+psycopg"),
+        ("postgresql://ana@host/dpool", None, "postgresql+psycopg"),
+        ("postgresql+psycopg://ana@host/dpool", None, "postgresql+psycopg"),
+    ],
+)
+def test_a_url_says_where_the_store_is(url: str, path: Path | None, driver: str) -> None:
+    store = Store(url)
+    assert (store.url, store.path, store.engine.url.drivername) == (url, path, driver)
+    assert store.is_sqlite == (driver == "sqlite")
+
+
+def test_on_a_server_a_reader_has_one_view_and_no_leave_to_write() -> None:
+    store = Store("postgresql://ana@host/dpool")
+    with store.read() as session:
+        options = session.get_bind().get_execution_options()
+    assert (options["isolation_level"], options["postgresql_readonly"]) == ("REPEATABLE READ", True)
+    with store.write() as session:
+        assert dict(session.get_bind().get_execution_options()) == {}
+
+
+@pytest.mark.parametrize(("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)])
+def test_sqlite_is_set_up_for_safety(store: Store, pragma: str, value: object) -> None:
+    for _again in range(2):
+        with store.write() as session:
+            assert session.connection().exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
+        with store.read() as session:
+            assert session.connection().exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
+
+
+# Transactions
+
+
+def test_a_transaction_is_kept_as_a_whole_or_not_at_all(store: Store) -> None:
+    with store.write() as session:
+        session.add_all([Person(), Person()])
+    with pytest.raises(StopError), store.write() as session:
+        add_and_stop(session)
+    with store.read() as session:
+        assert count_people(session) == 2
+
+
+def test_a_savepoint_takes_back_its_own_part_only(store: Store) -> None:
+    with store.write() as session:
+        session.add(Person())
+        with pytest.raises(StopError), session.begin_nested():
+            add_and_stop(session)
+    with store.read() as session:
+        assert count_people(session) == 1
+
+
+def test_a_reader_sees_one_state_whatever_is_written_meanwhile(store: Store) -> None:
+    with store.read() as reader:
+        assert count_people(reader) == 0
+        with store.write() as writer:
+            writer.add(Person())
+        assert count_people(reader) == 0
+    with store.read() as reader:
+        assert count_people(reader) == 1
+
+
+def test_a_reader_can_change_nothing(store: Store) -> None:
+    for _again in range(2):
+        with store.read() as session, pytest.raises(OperationalError, match="readonly"):
+            add_now(session, Person())
+        with store.write() as session:
+            session.add(Person())
+    with store.read() as session:
+        assert count_people(session) == 2
+
+
+def test_a_reader_does_not_wait_for_a_writer(store: Store) -> None:
+    with store.write() as writer:
+        add_now(writer, Person())
+        with store.read() as reader:
+            assert count_people(reader) == 0
+
+
+def test_no_update_is_lost(store: Store) -> None:
+    with store.write() as session:
+        session.add(Meta(key="count", value="0"))
+
+    def count_up(_worker: int) -> None:
+        for _time in range(20):
+            with store.write() as session:
+                row = session.get_one(Meta, "count")
+                row.value = str(int(row.value) + 1)
+
+    with ThreadPoolExecutor(8) as workers:
+        list(workers.map(count_up, range(8)))
+    with store.read() as session:
+        assert session.get_one(Meta, "count").value == "160"
+
+
+def test_a_second_writer_waits_only_so_long(store: Store) -> None:
+    hasty = Store(store.url, busy_seconds=0)
+    with store.write() as session:
+        add_now(session, Person())
+        with pytest.raises(OperationalError, match="locked"), hasty.write() as second:
+            second.get(Person, 1)
+    with hasty.write() as second:
+        assert second.get(Person, 1) is not None
+    hasty.close()
+
+
+# Pools
+
+
+def test_a_pool_that_is_not_there_cannot_be_locked(store: Store) -> None:
+    with store.write() as session, pytest.raises(LookupError, match="7"):
+        lock_pool(session, 7)
+
+
+def test_a_lock_brings_what_was_written_before_it(store: Store) -> None:
+    """On a server, what was read before the lock may be old; here the same transaction writes past the session."""
+    with store.write() as session:
+        pool = new_pool(session, "A")
+        session.connection().exec_driver_sql("UPDATE pool SET last_id = 41")
+        assert pool.last_id == 0
+        assert add(session, good(pool, "bread")).id == 42
+        with asked(store) as statements:
+            assert lock_pool(session, pool.id or 0) is pool
+        assert statements == []
+
+
+def test_a_lock_keeps_what_the_transaction_itself_has_changed(store: Store) -> None:
+    with store.write() as session:
+        pool = new_pool(session, "A")
+        pool.name = "Renamed"
+        assert lock_pool(session, pool.id or 0).name == "Renamed"
+    with store.read() as session:
+        assert session.get_one(Pool, 1).name == "Renamed"
+
+
+def test_a_savepoint_that_is_rolled_back_takes_its_locks_with_it(store: Store) -> None:
+    with store.write() as session:
+        pool = new_pool(session, "A")
+        with pytest.raises(StopError), session.begin_nested():
+            add_and_stop(session, lock_pool(session, 1))
+        session.refresh(pool)
+        session.connection().exec_driver_sql("UPDATE pool SET last_id = 41")
+        assert lock_pool(session, 1).last_id == 41
+
+
+def test_every_pool_numbers_its_own_rows(store: Store) -> None:
+    with store.write() as session:
+        first, second = new_pool(session, "A"), new_pool(session, "B")
+        rows = [add(session, good(pool, name)) for pool, name in ((first, "a"), (first, "b"), (second, "a"))]
+        assert [row.id for row in rows] == [1, 2, 1]
+        assert pool_of(session, rows[2]) is second
+        assert add(session, Meta(key="a", value="b")).value == "b"
+    with store.read() as session:
+        assert session.get_one(Pool, 1).last_id == 2
+        assert session.get_one(Good, (1, 2)).name == "b"
+
+
+def revisions(store: Store) -> list[int]:
+    with store.read() as session:
+        return list(session.exec(select(Pool.revision).order_by(col(Pool.id))))
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "field", "value", "raised"),
+    [
+        (Good, (1, 1), "name", "Bread", True),
+        (Good, (1, 1), "name", "bread", False),
+        (Pool, 1, "settings", {"limit": "3 h"}, True),
+        (Pool, 1, "settings", {}, False),
+        (Pool, 1, "name", "Hill", False),
+        (Meta, "a", "value", "c", False),
+    ],
+)
+def test_a_pool_counts_its_changes_and_no_others(
+    store: Store, table: type[SQLModel], key: object, field: str, value: object, raised: bool
+) -> None:
+    with store.write() as session:
+        pools = new_pool(session, "A"), new_pool(session, "B")
+        add(session, good(pools[0], "bread"))
+        session.add(Meta(key="a", value="b"))
+    before = revisions(store)
+    with store.write() as session:
+        setattr(session.get_one(table, key), field, value)
+    assert revisions(store) == [before[0] + raised, before[1]]
+
+
+def test_a_pool_counts_what_comes_and_goes(store: Store) -> None:
+    with store.write() as session:
+        pool = new_pool(session, "A")
+        row = add(session, good(pool, "bread"))
+        assert pool.revision == 0
+        session.flush()
+        assert pool.revision == 1
+        session.delete(row)
+    assert revisions(store) == [2]
+
+
+# What the tables take
+
+
+def test_references_are_checked_at_the_end_and_stay_in_their_pool(store: Store) -> None:
+    with store.write() as session:
+        pool, ana = found(session)
+        other = new_pool(session, "B")
+        assert pool.id != other.id
+        pool_ids, ana_id = (pool.id, other.id), ana.id
+    for pool_id, fits in zip(pool_ids, (True, False), strict=True):
+        with store.write() as session:
+            project = add(session, Project(pool_id=pool_id, name="Hill", name_key="hill", created_at=NOW))
+            project_id = project.id
+        if fits:
+            link(store, pool_id or 0, project_id, ana_id)
+        else:
+            with pytest.raises(IntegrityError, match="FOREIGN KEY"):
+                link(store, pool_id or 0, project_id, ana_id)
+    with pytest.raises(IntegrityError, match="FOREIGN KEY"), store.write() as session:
+        add_now(session, Account(platform="console", user_id="ana", person_id=99))
+
+
+def link(store: Store, pool_id: int, project_id: int, member_id: int) -> None:
+    with store.write() as session:
+        row = Membership(pool_id=pool_id, project_id=project_id, member_id=member_id, joined_at=NOW)
+        add(session, row)
+        session.flush()
+
+
+def test_text_is_no_number(store: Store) -> None:
+    with store.write() as session:
+        pool, ana = found(session)
+        bid: Any = Bid(pool_id=pool.id, task_id=1, member_id=ana.id, at=NOW)
+        bid.weight = "much"
+        with pytest.raises(IntegrityError, match="cannot store TEXT value in INTEGER column"), session.begin_nested():
+            add(session, bid)
+
+
+def test_an_instant_without_a_zone_is_refused(store: Store) -> None:
+    naive = NOW.replace(tzinfo=None)
+    with store.write() as session, pytest.raises(StatementError, match="offset-naive"), session.begin_nested():
+        session.add(Pool(name="A", code="A", founded_at=naive))
+
+
+@given(st.datetimes(FIRST, LAST), st.integers(-720, 720))
+def test_instants_are_exact(wall: datetime, minutes: int) -> None:
+    instant = wall.replace(tzinfo=timezone(timedelta(minutes=minutes)))
+    kept = Instant().process_bind_param(instant, DIALECT)
+    back = Instant().process_result_value(kept, DIALECT)
+    assert isinstance(kept, int)
+    assert back == instant
+    assert back is not None
+    assert back.tzinfo is UTC
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=())),
+    lambda one: st.lists(one, max_size=3) | st.dictionaries(st.text(max_size=3), one, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(JSON)
+def test_json_comes_back_and_fits_into_any_database(value: object) -> None:
+    kept = Json().process_bind_param(value, DIALECT)
+    assert Json().process_result_value(kept, DIALECT) == value
+    assert "\x00" not in kept
+    kept.encode()
+
+
+def test_what_a_platform_sent_is_kept_even_if_it_is_no_text(store: Store) -> None:
+    payload = {"text": "half an emoji \ud83d, and nothing \x00"}
+    with store.write() as session:
+        session.add(Inbox(platform="console", event_id="1", payload=payload, received_at=NOW))
+    with store.read() as session:
+        assert session.get_one(Inbox, 1).payload == payload
+
+
+def test_a_member_has_one_name_in_a_pool(store: Store) -> None:
+    with store.write() as session:
+        pool, _ana = found(session)
+        assert person_in(session, pool, "Ana").name == "Ana 2"
+        with pytest.raises(IntegrityError, match="UNIQUE"), session.begin_nested():
+            add(session, Member(pool_id=pool.id, name="ana", name_key="ana", joined_at=NOW))
