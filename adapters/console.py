@@ -10,24 +10,25 @@ import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from adapters import console_words as words
 from adapters import known, seat
-from adapters.known import PLATFORM, PRIVATE
-from adapters.plain import Page, row
+from adapters.known import PLATFORM, PRIVATE, Known
+from adapters.plain import Page
 from adapters.post import Carrier, Door
-from adapters.seat import Button
+from adapters.screen import Screen
 from core.chat.dispatch import dispatch_next
 from core.chat.due import run_due
-from core.chat.message import Event, Incoming, Message
+from core.chat.message import Event, Incoming
 from core.chat.refusals import refuse
 from core.chat.say import Say
-from core.chat.text import Span, Style, Text, joined
 from core.errors import Refusal
-from core.moments import read_moment, show_moment
+from core.moments import read_moment
 from core.timetable import read_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from adapters.seat import Button
     from core.chat.handling import House
     from core.chat.message import Failure
     from core.chat.port import Parcel
@@ -37,44 +38,14 @@ MENTION = re.compile(r"@d?pool\b[,:]?\s+(.+)", re.IGNORECASE | re.DOTALL)
 PERSON = re.compile(r"@([^\W\d][\w-]{0,31})(?:\s+(?=[/!#\d])(.+))?", re.DOTALL)
 CHANNEL = re.compile(r"#([^\W\d][\w-]{0,31})(?:\s+(?=[/!\d])(.+))?", re.DOTALL)
 NUMBER = re.compile(r"(?:re\s+)?([0-9]{1,2})(?:(?:\s*:\s*|\s+)(\S.*))?", re.DOTALL | re.IGNORECASE)
-AHEAD = re.compile(r"([0-9]{1,4}) ?(w|d|h|m)")
+TASK = re.compile(r"#([0-9]{1,9})")
+NOW = re.compile(r"now(?:\s+(\S.*))?", re.IGNORECASE)
+AHEAD = re.compile(r"\+\s?([0-9]{1,6})\s?(w|d|h|m)")
 UNITS = {"w": timedelta(weeks=1), "d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
 AHEAD_MAX = timedelta(days=366)
-STEP_MIN = timedelta(minutes=1)
+STEP_MIN = timedelta(minutes=1)  # should due work ever ask for the same moment again, time goes on all the same
+OTHERS_SECONDS = 1.0
 FIRST_PERSON, FIRST_CHANNEL = "ana", "bakery"
-
-WELCOME = """\
-{pool} · {members} people, {projects} projects · it is {now} · next round {round}
-You are {name}, in #{channel}. You see what every channel receives.
-Try    /tasks   /goods   /want bread 2   /me   /round      and then a number: it
-       presses that button; a number and a text answers: 3 1.5
-@bo    be somebody else      #garden  go to another channel      #dm  in private
-now sun 18:00  or  now +3d   move the clock, and watch what happens until then
-help   these words again     /help   what the pool can do     quit   or Ctrl-D
-"""
-HELP = """\
-/…  !…         a command of the pool, said in your channel as the person you are
-5              press the button with the number 5
-5 1.5          answer the message that has a button with that number
-@bo   @        be Bo; who there is      @bo /me  be Bo and say that
-#garden   #    go to #garden; which channels there are; #dm is your private chat
-now            what time it is
-now +3d        move the clock (w, d, h, m), or  now sun 18:00
-help   quit    this page; the end (Ctrl-D too). Next time it goes on from here.
-"""
-NO_POOL = "No pool here yet. To found one:  /pool new NAME"
-NO_NUMBER = "There is no {number} on screen. /tasks and /goods show buttons."
-NEEDS_TEXT = "Type your answer behind the number, like:  {number} 1.5"
-NOT_YOURS = "That is in {name}'s private chat. First:  @{handle}"
-A_TASK = "To see a task:  /task {number}"
-NOBODY = "Nobody answers. What the pool should hear begins with / ; see: help"
-NEWCOMER = "{name} is new here, and joins by using a command in a project's channel."
-NEW_CHANNEL = "#{channel} is new and no project's yet:  /project new NAME"
-BACKWARDS = "The clock only goes forward. It is {now}."
-TOO_FAR = "At most a year at a time."
-UNREADABLE = "I can't read '{text}' as a time. Try  now +3d  or  now sun 18:00"
-OTHERS = "({names} got something in private. To read it, e.g.:  @{handle} #dm)"
-ANSWER = "…your answer"
 
 
 class Clock(Protocol):
@@ -96,20 +67,18 @@ class Console:
 
     platform = PLATFORM
     card_seconds = 0
+    repeats_safely = True
 
     def __init__(self, house: House, clock: Clock, write: Callable[[str], object], page: Page | None = None) -> None:
         self.house = house
         self.store = house.store
         self.clock = clock
-        self.write = write
-        self.page = page or Page()
-        self.door = Door(self.store, clock, lambda: None)
-        self.carrier = Carrier(self.store, self, clock, parallel=1)
         self.seat = seat.load(self.store)
-        self.known = known.Known(read_zone(house.timezone))
+        self.screen = Screen(write, page or Page(), self.seat, Known(read_zone(house.timezone)), clock)
+        self.carrier = Carrier(self.store, self, clock, parallel=1)
+        self._door = Door(self.store, clock, lambda: None)
         self._is_stepping = False
-        self._has_shown = False
-        self._others: dict[str, str] = {}
+        self._others: set[str] = set()
 
     # The port
 
@@ -117,12 +86,12 @@ class Console:
         """Sit down where one sat last, and catch up."""
         self.clock.ahead = timedelta(seconds=self.seat.ahead_seconds)
         self._look()
-        people, channels = self.known.people, self.known.channels
-        self.seat.who = self.seat.who or next(iter(people), FIRST_PERSON)
-        self.seat.where = self.seat.where or next(iter(channels), FIRST_CHANNEL)
+        there = self.screen.known
+        self.seat.who = self.seat.who or next(iter(there.people), FIRST_PERSON)
+        self.seat.where = self.seat.where or next(iter(there.channels), FIRST_CHANNEL)
         await asyncio.to_thread(known.open_private, self.store, self.seat.who)
         self._look()
-        self._welcome()
+        self.screen.welcome()
         await self.carrier.recover()
         await self._settle()
 
@@ -144,13 +113,17 @@ class Console:
     async def send(self, parcel: Parcel) -> str | Failure:
         """Show a parcel, unless it is in somebody else's private chat."""
         ref = parcel.edits or f"m{parcel.delivery_id}"
-        if parcel.place.private and parcel.place.address != self._place(PRIVATE).address:
-            self._remember_other(parcel.place)
-        elif parcel.message.toast_for:
-            self._tell(f"({parcel.message.text})" if parcel.message.text else "")
+        message, place, now = parcel.message, parcel.place, self.clock()
+        if place.private and place.address != self._place(PRIVATE).address:
+            self._remember(place.address.partition(":")[2])
+        elif message.toast_for:
+            if message.text:
+                self.screen.tell(f"({message.text})")
+        elif parcel.edits and place.address != self._place(self.seat.where).address:
+            self.screen.change(place, message, now)
         else:
-            mark = "changed" if parcel.edits else ""
-            self._show(parcel.place, parcel.message, parcel.delivery_id, ref, self.clock(), mark)
+            mark = words.CHANGED if parcel.edits else ""
+            self.screen.message(place, message, parcel.delivery_id, ref, now, mark)
         return ref
 
     # Lines
@@ -158,15 +131,15 @@ class Console:
     @property
     def prompt(self) -> str:
         """What stands before a line: who one is, and where."""
-        return f"{self._name(self.seat.who)} #{self.seat.where}> "
+        return f"{self.screen.name(self.seat.who)} #{self.seat.where}> "
 
     async def handle(self, line: str) -> bool:
         """Do what a line says; return whether to go on."""
         text = line.strip()
-        self._is_stepping, self._has_shown = True, False
+        if text.casefold() in {"quit", "exit"}:
+            return False
+        self._is_stepping, self.screen.has_shown = True, False
         try:
-            if text.casefold() in {"quit", "exit"}:
-                return False
             await self._do(text)
         finally:
             self._is_stepping = False
@@ -174,15 +147,10 @@ class Console:
         return True
 
     async def _do(self, text: str) -> None:
-        word, _, rest = text.partition(" ")
-        if not text:
-            await self._settle()
-        elif text.casefold() in {"help", "?"}:
-            self._tell(HELP)
-        elif word.casefold() == "now":
-            await self._now(rest.strip())
-        elif text in {"@", "#"}:
-            self._list(text)
+        if text.casefold() in OWN_WORDS:
+            OWN_WORDS[text.casefold()](self.screen)
+        elif match := NOW.fullmatch(text):
+            await self._now(match[1] or "")
         elif match := MENTION.fullmatch(text):
             await self._say(match[1], addressed=True)
         elif match := PERSON.fullmatch(text):
@@ -191,40 +159,44 @@ class Console:
             await self._go(match[1].casefold(), match[2] or "")
         elif match := NUMBER.fullmatch(text):
             await self._use(int(match[1]), match[2] or "")
-        elif text[0] == "#" and text[1:].isdigit():
-            self._tell(A_TASK.format(number=text[1:]))
-        else:
+        elif match := TASK.fullmatch(text):
+            self.screen.tell(words.A_TASK.format(number=match[1]))
+        elif text:
             await self._say(text)
+        else:
+            await self._settle()
 
     async def _say(self, text: str, *, addressed: bool = False) -> None:
-        token = self._token()
-        place = self._place(self.seat.where)
+        token, place = self._token(), self._place(self.seat.where)
         await self._put(Event(token, Incoming.TEXT, place, self._sender(), text, token, addressed=addressed))
-        if not self._has_shown:
-            self._tell(NOBODY)
+        if not self.screen.has_shown:
+            self.screen.tell(words.NOBODY)
 
     async def _use(self, number: int, text: str) -> None:
         """Press a button, or answer the message it is under."""
-        button = self.seat.buttons.get(number)
+        button, tell = self.seat.buttons.get(number), self.screen.tell
+        private, _, handle = button.address.rpartition(":") if button else ("", "", "")
         if button is None:
-            self._tell(NO_NUMBER.format(number=number))
-            return
-        private, _, handle = button.address.rpartition(":")
-        if private and handle != self.seat.who:
-            self._tell(NOT_YOURS.format(name=self._name(handle), handle=handle))
-            return
-        place = known.place(handle, PRIVATE if private else button.address)
-        token = self._token()
-        if text:
-            await self._put(Event(token, Incoming.TEXT, place, self._sender(), text, token, button.ref))
-        elif button.index < 0:
-            self._tell(NEEDS_TEXT.format(number=number))
+            tell(words.NO_NUMBER.format(number=number))
+        elif private and handle != self.seat.who:
+            tell(words.NOT_YOURS.format(name=self.screen.name(handle), handle=handle))
+        elif button.index < 0 and not text:
+            tell(words.NEEDS_TEXT.format(number=number))
         else:
-            choice = f"{button.delivery_id}:{button.index}"
-            await self._put(Event(token, Incoming.PRESS, place, self._sender(), choice=choice, press_ref=token))
+            await self._put(self._event(button, text))
+            if not self.screen.has_shown:
+                tell(words.NOT_ASKED)
+
+    def _event(self, button: Button, text: str) -> Event:
+        private, _, handle = button.address.rpartition(":")
+        place, token = known.place(handle, PRIVATE if private else button.address), self._token()
+        if text:
+            return Event(token, Incoming.TEXT, place, self._sender(), text, token, button.ref)
+        choice = f"{button.delivery_id}:{button.index}"
+        return Event(token, Incoming.PRESS, place, self._sender(), choice=choice, press_ref=token)
 
     async def _put(self, event: Event) -> None:
-        await self.door.receive([event])
+        await self._door.receive([event])
         await self._settle()
 
     async def _settle(self) -> None:
@@ -242,64 +214,47 @@ class Console:
     # Who and where
 
     async def _be(self, handle: str, rest: str) -> None:
-        is_new = handle not in self.known.people
+        is_new = handle not in self.screen.known.people
         self.seat.who = handle
         await asyncio.to_thread(known.open_private, self.store, handle)
         self._look()
-        if rest:
-            await self._do(rest)
-            return
-        self._tell(NEWCOMER.format(name=self._name(handle)) if is_new else "")
-        self._show_recent()
+        if is_new:
+            self.screen.tell(words.NEWCOMER.format(name=self.screen.name(handle)))
+        if rest or self.seat.where == PRIVATE:
+            await self._arrive(rest)
 
     async def _go(self, channel: str, rest: str) -> None:
         self.seat.where = channel
+        if channel != PRIVATE and channel not in self.screen.known.channels:
+            self.screen.tell(words.NEW_CHANNEL.format(channel=channel))
+        await self._arrive(rest)
+
+    async def _arrive(self, rest: str) -> None:
         if rest:
             await self._do(rest)
-            return
-        if channel != PRIVATE and channel not in self.known.channels:
-            self._tell(NEW_CHANNEL.format(channel=channel))
-        self._show_recent()
-
-    def _list(self, sign: str) -> None:
-        if sign == "@":
-            named = [f"@{handle}" for handle in self.known.people]
         else:
-            named = [f"#{name} ({project})" if project else f"#{name}" for name, project in self.known.channels.items()]
-            named.append(f"#{PRIVATE} (in private)")
-        mine = f"{sign}{self.seat.who if sign == '@' else self.seat.where}"
-        self._print(row([f"{one}*" if one.split()[0] == mine else one for one in named], Style.PLAIN))
-
-    def _show_recent(self) -> None:
-        """Show the last messages of where one is, with their buttons."""
-        for delivery in known.recent(self.store, self._place(self.seat.where)):
-            message, at = Message.from_json(delivery.payload), delivery.sent_at or self.clock()
-            self._show(self._place(self.seat.where), message, delivery.id or 0, delivery.ref or "", at, "earlier")
+            self.screen.recent(self.store)
 
     # The clock
 
     async def _now(self, text: str) -> None:
-        if text:
-            until = self._moment(text)
-            if until is None:
-                return
-            await self._go_to(until)
-        self._tell(f"It is {self._when(self.clock(), full=True)}.")
-
-    def _moment(self, text: str) -> datetime | None:
-        now = self.clock()
-        if match := AHEAD.fullmatch(text.removeprefix("+").casefold()):
-            until = now + int(match[1]) * UNITS[match[2]]
+        try:
+            if text:
+                await self._go_to(self._moment(text))
+        except Refusal as refusal:
+            say = Say("en", self.screen.known.zone, self.clock())
+            self.screen.print(refuse(say, refusal, text)[0])
+        except OverflowError:
+            self.screen.tell(words.TOO_FAR)
         else:
-            try:
-                until = read_moment(text, now, self.known.zone)
-            except Refusal as refusal:
-                line, _choices = refuse(Say("en", self.known.zone, now), refusal, text)
-                self._print(line)
-                return None
+            self.screen.tell(words.NOW.format(now=self.screen.when(self.clock(), full=True)))
+
+    def _moment(self, text: str) -> datetime:
+        """Return the moment that is meant. Raises a Refusal, or OverflowError if it is too far away."""
+        now, match = self.clock(), AHEAD.fullmatch(text.casefold())
+        until = now + int(match[1]) * UNITS[match[2]] if match else read_moment(text, now, self.screen.known.zone)
         if until - now > AHEAD_MAX:
-            self._tell(TOO_FAR)
-            return None
+            raise OverflowError
         return until
 
     async def _go_to(self, until: datetime) -> None:
@@ -309,9 +264,9 @@ class Console:
             moment = max(due, self.clock())
             await asyncio.to_thread(self._set_clock, moment)
             due = await asyncio.to_thread(run_due, self.house, self.clock())
-            if due is not None and due <= moment:
-                due = moment + STEP_MIN
             await self.carrier.flush()
+            if due is not None:
+                due = max(due, moment + STEP_MIN)
         await asyncio.to_thread(self._set_clock, until)
         await self._settle()
 
@@ -319,72 +274,22 @@ class Console:
         self.seat.ahead_seconds = self.clock.set(now).total_seconds()
         self.seat.save(self.store)
 
-    # What is shown
-
-    def _welcome(self) -> None:
-        there = self.known
-        if not there.pool:
-            self._tell(NO_POOL)
-            return
-        due = self._when(there.round_due_at) if there.round_due_at else "–"
-        facts = {"pool": there.pool, "members": there.members, "projects": there.projects, "round": due}
-        name, now = self._name(self.seat.who), self._when(self.clock(), full=True)
-        self._tell(WELCOME.format(name=name, channel=self.seat.where, now=now, **facts))
-
-    def _show(self, place: Place, message: Message, delivery_id: int, ref: str, at: datetime, mark: str) -> None:
-        """Show a message under a line that says where and when; its buttons carry their numbers."""
-        here = self._place(self.seat.where).address == place.address
-        name = f"{self._name(self.seat.who)}'s private chat" if place.private else f"#{place.address}"
-        facts = [self._when(at), mark, "" if here else "elsewhere"]
-        head = Text.of(name, Style.BOLD) + "".join(f" · {fact}" for fact in facts if fact)
-        self._print(head)
-        body = [message.text]
-        if message.file is not None:
-            body += [Text.of(f"{message.file[0]}:"), Text.of(message.file[1])]
-        self._print(joined(body), "  ")
-        labels = [(index, choice.label, choice.command) for index, choice in enumerate(message.choices)]
-        if message.answers:
-            labels.append((-1, ANSWER, message.answers))
-        numbered = [
-            f"[{self.seat.number(Button(delivery_id, index, ref, place.address, command))} {label}]"
-            for index, label, command in labels
-        ]
-        if numbered:
-            self._print(row(numbered, Style.COMMAND), "  ")
-
-    def _remember_other(self, place: Place) -> None:
-        handle = place.address.partition(":")[2]
-        self._others[handle] = self._name(handle)
-        if not self._is_stepping:
-            asyncio.get_running_loop().call_later(1, self._tell_others)
-
-    def _tell_others(self) -> None:
-        """Say once who else got something in private."""
-        if self._others:
-            names = ", ".join(self._others.values())
-            self._tell(OTHERS.format(names=names, handle=next(iter(self._others))))
-            self._others = {}
-
-    def _tell(self, text: str) -> None:
-        if text:
-            self._print(Text((Span(text.rstrip("\n")),)))
-
-    def _print(self, text: Text, indent: str = "") -> None:
-        self._has_shown = True
-        self.write("\n".join(self.page.lines(text, indent)))
-
     # Small things
 
+    def _remember(self, handle: str) -> None:
+        """Remember that somebody else got something in private: it is said once, for all of them."""
+        if not self._is_stepping and not self._others:
+            asyncio.get_running_loop().call_later(OTHERS_SECONDS, self._tell_others)
+        self._others.add(handle)
+
+    def _tell_others(self) -> None:
+        if self._others:
+            handles, self._others = sorted(self._others), set()
+            names = ", ".join(map(self.screen.name, handles))
+            self.screen.tell(words.OTHERS.format(names=names, handle=handles[0]))
+
     def _look(self) -> None:
-        self.known = known.look(self.store, self.seat.who, self.seat.where, self.known.zone)
-
-    def _when(self, instant: datetime, *, full: bool = False) -> str:
-        shown = show_moment(instant, self.known.zone, self.clock())
-        day = instant.astimezone(self.known.zone)
-        return f"{shown.split()[0]} {day.day} {day:%b %H:%M}" if full else shown
-
-    def _name(self, handle: str) -> str:
-        return self.known.people.get(handle) or known.sender(handle).name
+        self.screen.known = known.look(self.store, self.seat.who, self.seat.where, self.screen.known.zone)
 
     def _place(self, channel: str) -> Place:
         return known.place(self.seat.who, channel)
@@ -394,3 +299,11 @@ class Console:
 
     def _token(self) -> str:
         return self.house.entropy(8).hex()
+
+
+OWN_WORDS: dict[str, Callable[[Screen], None]] = {
+    "help": lambda screen: screen.tell(words.HELP),
+    "?": lambda screen: screen.tell(words.HELP),
+    "@": Screen.people,
+    "#": Screen.channels,
+}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import Session, col, func, select
 
 from core.chat import outbox
-from core.chat.message import Priority
+from core.chat.message import Message, Priority
 from core.identity import Place, Sender, account_of, chat_of
 from core.settings import PoolSettings
 from core.tables import Good, Member, Pool, Project
@@ -84,7 +84,7 @@ def look(store: Store, handle: str, channel: str, zone: ZoneInfo) -> Known:
         )
 
 
-def recent(store: Store, where: Place) -> list[Delivery]:
+def recent(store: Store, where: Place) -> list[tuple[Delivery, Message]]:
     """Return the last messages of a chat, each as it stands now."""
     with store.read() as session:
         query = select(Chat).where(Chat.platform == where.platform, Chat.address == where.address)
@@ -99,7 +99,7 @@ def recent(store: Store, where: Place) -> list[Delivery]:
         )
         rows = session.exec(found.order_by(col(Delivery.id).desc()).limit(RECENT_MAX)).all()
         newest = [outbox.message_shown(session, chat.id or 0, row.ref or "") or row for row in rows]
-    return newest[::-1]
+    return [(row, Message.from_json(row.payload)) for row in newest[::-1]]
 
 
 def typed(store: Store) -> list[str]:

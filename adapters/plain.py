@@ -30,14 +30,14 @@ class Page:
         """Return a text as lines no wider than the page."""
         whole = text if isinstance(text, Text) else Text.of(text)
         return [
-            indent + self._painted(line)
+            (indent + self._painted(line)).rstrip()
             for paragraph in _paragraphs(whole)
             for line in _filled(paragraph, self.width - len(indent))
         ]
 
     def _painted(self, line: list[Letter]) -> str:
         runs = ((style, "".join(letter for letter, _ in run)) for style, run in groupby(line, lambda one: one[1]))
-        return "".join(self.paint(run.replace(SOLID_SPACE, " "), style) for style, run in runs).rstrip()
+        return "".join(self.paint(run.replace(SOLID_SPACE, " "), style) for style, run in runs)
 
 
 def row(parts: Iterable[str], style: Style) -> Text:

@@ -20,7 +20,7 @@ from core.chat.message import Failure, Message, Priority
 from core.chat.port import AdapterError, Parcel
 from core.chat.text import Style
 from core.identity import Place, Sender
-from core.tables_chat import Account, Chat, Meta
+from core.tables_chat import Account, Chat, Delivery, Meta
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from core.chat.message import Event
     from core.chat.port import Adapter
     from core.store import Store
-    from core.tables_chat import Delivery
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 1.0  # the safety net; a commit wakes the sender at once
@@ -39,6 +38,7 @@ STORE_RETRY_SECONDS = 5.0
 FAULT_RETRY_SECONDS = 30.0
 STOP_SECONDS_MAX = 5.0
 PARALLEL_MAX = 8
+REST_MAX = timedelta(seconds=30)
 Result = TypeVar("Result")
 
 
@@ -86,7 +86,8 @@ class Door:
 class Carrier:
     """The sender: binds what is next, hands it to the adapter, records how it went.
 
-    A chat has one message under way at a time, and one to be tried again is waited for: its messages keep their order.
+    A chat has one message under way at a time, and one to be tried again is waited for, for a while: so its messages
+    keep their order, and an outage that is over delays nobody for long.
     """
 
     def __init__(
@@ -148,20 +149,21 @@ class Carrier:
                 parcel = await self._stored(partial(self._bind, self._busy()))
                 if parcel is None:
                     return
-                task = asyncio.create_task(self._carry(parcel))
-                self._under_way[parcel.chat_id] = task
-                task.add_done_callback(partial(self._arrived, parcel.chat_id))
+                self._under_way[parcel.chat_id] = asyncio.create_task(self._carry(parcel))
 
     def _busy(self) -> set[int]:
         now = self._clock()
         self._resting = {chat_id: until for chat_id, until in self._resting.items() if until > now}
         return {*self._under_way, *self._resting, *self._adapter.busy_chats()}
 
-    def _arrived(self, chat_id: int, _task: asyncio.Task[None]) -> None:
-        del self._under_way[chat_id]
-        self._wanted.set()
-
     async def _carry(self, parcel: Parcel) -> None:
+        try:
+            await self._deliver(parcel)
+        finally:
+            del self._under_way[parcel.chat_id]
+            self._wanted.set()
+
+    async def _deliver(self, parcel: Parcel) -> None:
         try:
             result = await self._adapter.send(parcel)
         except AdapterError as error:
@@ -172,9 +174,9 @@ class Carrier:
             result = Failure("a fault in the adapter", retry_seconds=FAULT_RETRY_SECONDS, ambiguous=True)
         if isinstance(result, Failure):
             log.warning("%s: not sent to %s: %s", parcel.place.platform, parcel.place.address, result.reason)
-            if result.retry_seconds is not None and parcel.priority != Priority.TOAST:
-                self._resting[parcel.chat_id] = self._clock() + timedelta(seconds=result.retry_seconds)
-        await self._stored(partial(self._record, parcel, result))
+        again_at = await self._stored(partial(self._record, parcel, result))
+        if again_at is not None and parcel.priority != Priority.TOAST:
+            self._resting[parcel.chat_id] = min(again_at, self._clock() + REST_MAX)
 
     async def _stored(self, work: Callable[[], Result]) -> Result:
         """Do something with the store, as often as it takes: what has been sent must be recorded."""
@@ -192,25 +194,28 @@ class Carrier:
             outbox.recover(session, self._adapter.platform)
 
     def _bind(self, busy: set[int]) -> Parcel | None:
-        now, adapter = self._clock(), self._adapter
-        while True:
-            with self._store.write() as session:
-                delivery = outbox.bind_next(
-                    session, adapter.platform, now, busy_chats=busy, card_seconds=adapter.card_seconds
-                )
-                if delivery is None:
-                    return None
-                if delivery.edits is None or delivery.ref:
-                    return _parcel(session, delivery)
-                outbox.failed(session, delivery.id or 0, Failure("the message it edits never arrived"), now)
+        adapter = self._adapter
+        with self._store.write() as session:
+            delivery = outbox.bind_next(
+                session,
+                adapter.platform,
+                self._clock(),
+                busy_chats=busy,
+                card_seconds=adapter.card_seconds,
+                repeats_safely=adapter.repeats_safely,
+            )
+            return None if delivery is None else _parcel(session, delivery)
 
-    def _record(self, parcel: Parcel, result: str | Failure) -> None:
+    def _record(self, parcel: Parcel, result: str | Failure) -> datetime | None:
+        """Return when it will be tried again, if it will."""
         now = self._clock()
         with self._store.write() as session:
             if isinstance(result, str):
                 outbox.sent(session, parcel.delivery_id, result, now)
-            else:
-                outbox.failed(session, parcel.delivery_id, result, now)
+                return None
+            outbox.failed(session, parcel.delivery_id, result, now)
+            delivery = session.get_one(Delivery, parcel.delivery_id)
+            return delivery.retry_at if delivery.state == "ready" else None
 
 
 def _parcel(session: Session, delivery: Delivery) -> Parcel:

@@ -46,7 +46,7 @@ class Words(Completer):
 
     def candidates(self, text: str) -> list[tuple[str, str]]:
         """Return (completion, what it replaces) for a line typed so far."""
-        there, word = self._console.known, text.rsplit(" ", maxsplit=1)[-1]
+        there, word = self._console.screen.known, text.rsplit(" ", maxsplit=1)[-1]
         if text.startswith(("/", "!")):
             names = [text[0] + name for name in self._console.house.table.names()]
             commands = [(name, text) for name in names if name.startswith(text.casefold())]

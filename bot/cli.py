@@ -38,6 +38,17 @@ def parser() -> ArgumentParser:
     demo.add_argument("--seed", type=int, default=1, metavar="N", help="another number, other wants and bids (1)")
     demo.add_argument("--database", default=DATABASE, metavar="FILE", help="where to (%(default)s)")
     demo.set_defaults(module="bot.demo")
+
+    check = commands.add_parser("check", help="see that everything in a database is as it must be")
+    check.add_argument("--database", default=DATABASE, metavar="URL", help="(%(default)s)")
+    check.add_argument("--pool", type=int, metavar="N", help="only this pool")
+    check.set_defaults(module="bot.audit", round=None)
+
+    replay = commands.add_parser("replay", help="decide rounds again: the same must come out")
+    replay.add_argument("--database", default=DATABASE, metavar="URL", help="(%(default)s)")
+    replay.add_argument("--pool", type=int, metavar="N", help="only this pool")
+    replay.add_argument("--round", type=int, metavar="N", help="only this round")
+    replay.set_defaults(module="bot.audit")
     return root
 
 

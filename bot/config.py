@@ -139,7 +139,7 @@ def _filled(value: object, key: str, environment: Mapping[str, str], faults: dic
     """Return a value with the environment's variables filled in."""
     if isinstance(value, dict):
         return {
-            name: _filled(one, f"{key}.{name}" if key else str(name), environment, faults)
+            str(name): _filled(one, f"{key}.{name}" if key else str(name), environment, faults)
             for name, one in value.items()
         }
     if isinstance(value, list):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,8 +26,8 @@ def file_of(database: str) -> Path | None:
 
 
 @contextmanager
-def opened(database: str, now: datetime) -> Iterator[Store]:
-    """Open a database by its URL or file, for this process alone if it is a file; it is made if it is not there.
+def opened(database: str, now: datetime, *, alone: bool = True) -> Iterator[Store]:
+    """Open a database by its URL or file, a file for this process `alone`; it is made if it is not there.
 
     Raises UserError, also for what goes wrong with it later on.
     """
@@ -38,7 +38,7 @@ def opened(database: str, now: datetime) -> Iterator[Store]:
     except ModuleNotFoundError:
         raise UserError(f"{shown}: for PostgreSQL, install dpool[postgres]") from None
     try:
-        with claim_exclusively(store):
+        with claim_exclusively(store) if alone else nullcontext():
             prepare(store, now)
             yield store
     except StoreError as error:

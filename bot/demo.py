@@ -31,7 +31,9 @@ MARK = "demo"
 ROUNDS = Timetable.read("sun 18:00")
 DAY = timedelta(days=1)
 JITTER = 0.15
-# `now first-5d`: that long before the first of the two rounds; `now 40%`: so far between the second and the end.
+AFTER_MAX = timedelta(hours=24)
+# `now first-5d`: that long before the first of the two rounds; `now 40%`: so far in what happens after the second,
+# which is all within a day, so that nothing has been confirmed by itself at the end.
 MOMENT = re.compile(r"^now (?:(first|second)(?:([+-]\d+)d)?|(\d+)%)$", re.MULTILINE)
 FIGURE = re.compile(r"~(\d+\.\d)")  # about so much; the seed decides
 STORY = """
@@ -169,25 +171,26 @@ ana@bakery: /task new Bake rye bread 3h for:bread urgent
 fay@garden: /task new Water the greenhouse 1h every:week urgent
 gil@workshop: /task new Sharpen the garden tools 1.5h urgent
 hal@workshop: /task new Sort the screws 1h
-eve@garden: /did Fix the garden gate 1.5h
-> to be confirmed
 
 now 30%
-bo@bakery: /claim 10
-> #10 is yours
-hal@workshop: /claim 12
-hal@workshop: /done 12 1.5h
-> to be confirmed
-cy@bakery: /bid 9 0.9
-eve@garden: /bid 9 1
+bo@bakery: /claim 11
+> #11 is yours
+cy@bakery: /bid 10 0.9
+eve@garden: /bid 10 1
 ana@bakery: /made bread 4 2h
-
-now 50%
-fay@garden: /done 8 5h
-eve@garden: /dispute 8 Fay five hours?
-> disputed
 cy@bakery: /confirm 15
 > confirmed
+
+now 50%
+hal@workshop: /claim 13
+hal@workshop: /done 13 1.5h
+> to be confirmed
+eve@garden: /did Fix the garden gate 1.5h
+> #16.*to be confirmed
+eve@garden: /done 8 5h
+> to be confirmed
+bo@bakery: /dispute 8 Eve five hours?
+> disputed
 
 now 70%
 ana@bakery: /bid honey ~1.6
@@ -200,7 +203,6 @@ dee@garden: /bid bread ~0.7
 > Decided
 gil@workshop: /want soap
 > Decided
-ana@bakery: /tasks
 now 100%
 """
 
@@ -256,10 +258,12 @@ def story(now: datetime, zone: str, seed: int) -> str:
     second = _last_round(now, read_zone(zone))
     rounds = {"first": _last_round(second - timedelta(seconds=1), read_zone(zone)), "second": second}
 
+    begin = max(second, now - AFTER_MAX)
+
     def moment(match: re.Match[str]) -> str:
         part = match[3]
-        at = second + (now - second) * int(part) / 100 if part else rounds[match[1]] + int(match[2] or 0) * DAY
-        return f"now {at.astimezone(UTC).replace(tzinfo=None).isoformat()}"
+        at = begin + (now - begin) * int(part) / 100 if part else rounds[match[1]] + int(match[2] or 0) * DAY
+        return f"now {at.astimezone(UTC):%Y-%m-%d %H:%M}"
 
     def figure(match: re.Match[str]) -> str:
         return f"{float(match[1]) * (1 + drawn.uniform(-JITTER, JITTER)):.1f}"

@@ -137,6 +137,26 @@ class ChannelTakenError(Refusal):
 
 
 @dataclass(eq=False)
+class NotInProjectError(Refusal):
+    """`name` is not in this project."""
+
+    name: str
+    project: str
+
+
+@dataclass(eq=False)
+class NotYourButtonError(Refusal):
+    """The button was for whoever asked; `command` is what to type for oneself."""
+
+    command: str
+
+
+@dataclass(eq=False)
+class NotInPrivateError(Refusal):
+    """The command makes a group chat a project's channel: it makes no sense in private."""
+
+
+@dataclass(eq=False)
 class NotSpokenForError(Refusal):
     """Only a maintainer of one of their projects speaks for somebody, and only if they have no account."""
 

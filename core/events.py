@@ -35,6 +35,15 @@ class JoinRequested(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Admitted(Event):
+    """Somebody who asked was let into the pool or the project of this name, or (`refused`) was not."""
+
+    place: str
+    member: Member
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ProjectFounded(Event):
     """A project joined the pool; its stewards are told."""
 
@@ -92,6 +101,13 @@ class Dropped(ClaimEvent):
 @dataclass(frozen=True, slots=True)
 class HandedOn(ClaimEvent):
     """A slot went from one member to another."""
+
+    giver: Member
+
+
+@dataclass(frozen=True, slots=True)
+class SlotOffered(ClaimEvent):
+    """Who has a slot offers it to `member`."""
 
     giver: Member
 
@@ -218,6 +234,14 @@ class Unwanted(GoodEvent):
 
     want: Want
     ran_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MakerGone(GoodEvent):
+    """A project that is closed was the only one a want accepted."""
+
+    want: Want
+    project: Project
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,9 +190,9 @@ def to_collect(session: Session, member: Member, good: Good | None = None) -> li
     return list(session.exec(query.order_by(col(GivenUnit.id))).all())
 
 
-def collected(session: Session, member: Member, good: Good, now: datetime) -> int:
-    """Record that a member has got all units of a good; return how many."""
-    units = to_collect(session, member, good)
+def collected(session: Session, member: Member, good: Good, now: datetime, *, product: Product | None = None) -> int:
+    """Record that a member has got all units of a good, or of one product; return how many."""
+    units = [one for one in to_collect(session, member, good) if product is None or one.product_id == product.id]
     if not units:
         raise NothingToCollectError(good.name)
     for unit in units:

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, select, update
 
+from core.clean import clean
 from core.store import add_now
 from core.tables import Member
 from core.tables_chat import Account, Card, Chat, Delivery, Outbox, Person
 
 if TYPE_CHECKING:
     from sqlmodel import Session
+
+NAME_LENGTH_MAX = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +40,17 @@ class Place:
 
 
 def account_of(session: Session, sender: Sender) -> Account:
-    """Return the sender's account; a new one comes with a person of its own."""
+    """Return the sender's account; a new one comes with a person of its own. What it shows is made fit to show."""
+    name, handle = (clean(one, NAME_LENGTH_MAX)[:NAME_LENGTH_MAX].strip() for one in (sender.name, sender.handle))
     query = select(Account).where(Account.platform == sender.platform, Account.user_id == sender.user_id)
     account = session.exec(query).first()
     if account is None:
         person = add_now(session, Person())
         account = Account(platform=sender.platform, user_id=sender.user_id, person_id=person.id)
-        account.name, account.handle = sender.name, sender.handle
+        account.name, account.handle = name, handle
         return add_now(session, account)
-    if (account.name, account.handle) != (sender.name, sender.handle):
-        account.name, account.handle = sender.name, sender.handle
+    if (account.name, account.handle) != (name, handle):
+        account.name, account.handle = name, handle
     return account
 
 
@@ -62,6 +66,8 @@ def chat_of(session: Session, place: Place, account: Account | None = None) -> C
         return add_now(session, chat)
     if place.title and chat.title != place.title:
         chat.title = place.title
+    if place.private and account and chat.account_id is None:
+        chat.account_id = account.id  # it was first heard of without its person, such as when they blocked us
     return chat
 
 

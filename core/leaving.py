@@ -8,7 +8,7 @@ from sqlmodel import col, select
 
 from core import ledger
 from core.errors import LastOfKindError
-from core.events import Event, GoodEvent, TaskEdited
+from core.events import Event, GoodEvent, MakerGone, TaskEdited
 from core.identity import memberships_of_person
 from core.ledger import Entry, TransferKind
 from core.members import (
@@ -20,11 +20,11 @@ from core.members import (
     remove_maintainer,
     stewards,
 )
-from core.names import key_of
+from core.names import key_of, unique_name
 from core.store import pool_of
-from core.tables import Bid, Claim, Good, Member, Project, Task, Want
-from core.tables_chat import Account, Person
-from core.tasks import reopen
+from core.tables import Batch, Bid, Claim, Deed, Good, Member, Pledge, Product, Project, Task, Want
+from core.tables_chat import Account, Chat, Person
+from core.tasks import bids_on, claims_of, keep_slots, reopen
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -79,8 +79,6 @@ def _end_claims(session: Session, member: Member, now: datetime) -> list[Event]:
     for claim in session.exec(query).all():
         task = session.get_one(Task, (member.pool_id, claim.task_id))
         reopen(session, task, claim, now)
-        if task.origin != "task":
-            task.closed_at = task.cancelled_at = now
         events.append(TaskEdited(task))
     for bid in session.exec(select(Bid).where(Bid.pool_id == member.pool_id, Bid.member_id == member.id)):
         session.delete(bid)
@@ -102,17 +100,75 @@ def forget(session: Session, person_id: int, now: datetime) -> list[Event]:
     for member in memberships_of_person(session, person_id):
         events += leave(session, member, now)
     for member in session.exec(select(Member).where(Member.person_id == person_id)).all():
-        member.name = f"Former member {member.id}"
-        member.name_key = key_of(member.name)
-        member.person_id, member.settings = None, {}
-        own = select(Claim).where(Claim.pool_id == member.pool_id, Claim.member_id == member.id)
-        for claim in session.exec(own):
-            claim.note = ""
-        said = select(Claim).where(Claim.pool_id == member.pool_id, Claim.disputed_by_id == member.id)
-        for claim in session.exec(said):
-            claim.dispute = ""
-    session.get_one(Person, person_id).language = ""
-    session.get_one(Person, person_id).pool_id = None
+        _anonymise(session, member)
+    person = session.get_one(Person, person_id)
+    person.language, person.pool_id = "", None
     for account in session.exec(select(Account).where(Account.person_id == person_id)):
         account.name, account.handle = "", ""
+    return events
+
+
+def _anonymise(session: Session, member: Member) -> None:
+    """Take away what tells who a member was, and what they wrote about work."""
+
+    def is_taken(key: str) -> bool:
+        query = select(Member.id).where(Member.pool_id == member.pool_id, Member.name_key == key)
+        return session.exec(query).first() is not None
+
+    member.name = unique_name(f"Former member {member.id}", is_taken)
+    member.name_key = key_of(member.name)
+    member.person_id, member.settings = None, {}
+    member.break_from = member.break_until = None
+    member.exempt_from = member.exempt_until = member.exempt_project_id = None
+    for claim in session.exec(select(Claim).where(Claim.pool_id == member.pool_id, Claim.member_id == member.id)):
+        claim.note = ""
+    said = select(Claim).where(Claim.pool_id == member.pool_id, Claim.disputed_by_id == member.id)
+    for claim in session.exec(said):
+        claim.dispute = ""
+    for deed in session.exec(select(Deed).where(Deed.pool_id == member.pool_id, Deed.member_id == member.id)):
+        session.delete(deed)
+
+
+def close(session: Session, project: Project, now: datetime) -> list[Event]:
+    """Close a project: its channels are free, its open tasks, offers and promises end; people and figures stay.
+
+    Work in somebody's hands can still be reported and confirmed, units that were given can still be handed over.
+    """
+    project.archived_at = now
+    for chat in session.exec(select(Chat).where(Chat.pool_id == project.pool_id, Chat.project_id == project.id)):
+        chat.project_id = chat.pool_id = None
+    events = _close_tasks(session, project, now)
+    query = select(Product).where(Product.pool_id == project.pool_id, Product.project_id == project.id)
+    for product in session.exec(query).all():
+        events += _close_product(session, project, product, now)
+    return events
+
+
+def _close_tasks(session: Session, project: Project, now: datetime) -> list[Event]:
+    query = select(Task).where(
+        Task.pool_id == project.pool_id, Task.project_id == project.id, col(Task.closed_at).is_(None)
+    )
+    events: list[Event] = []
+    for task in session.exec(query).all():
+        task.next_at = None
+        for bid in bids_on(session, task):
+            session.delete(bid)
+        keep_slots(task, claims_of(session, task), now)
+        events.append(TaskEdited(task))
+    return events
+
+
+def _close_product(session: Session, project: Project, product: Product, now: datetime) -> list[Event]:
+    of_product = (col(Batch.pool_id) == product.pool_id, col(Batch.product_id) == product.id)
+    for batch in session.exec(select(Batch).where(*of_product, col(Batch.expired_at).is_(None))):
+        batch.left, batch.expired_at = 0, now
+    pledges = select(Pledge).where(Pledge.pool_id == product.pool_id, Pledge.product_id == product.id)
+    for pledge in session.exec(pledges.where(col(Pledge.ended_at).is_(None))):
+        pledge.ended_at = now
+    good = session.get_one(Good, (product.pool_id, product.good_id))
+    wants = select(Want).where(Want.pool_id == product.pool_id, Want.product_id == product.id)
+    events: list[Event] = [GoodEvent(good)]
+    for want in session.exec(wants.where(col(Want.ended_at).is_(None))).all():
+        want.ended_at = now
+        events.append(MakerGone(good, want, project))
     return events

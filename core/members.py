@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, func, select
 
+from core.clean import clean
 from core.errors import LastOfKindError, NotMaintainerError, NotStewardError
 from core.events import Joined, JoinRequested
 from core.names import key_of, unique_name
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 ACTIVE_ROUNDS = 4
 NAMES_MAX = 3
+NAME_LENGTH_MAX = 60  # characters of what a platform says somebody is called
 
 
 def member_of(session: Session, pool_id: int, person_id: int) -> Member | None:
@@ -38,7 +40,8 @@ def new_member(session: Session, pool: Pool, name: str, person_id: int | None, n
             session.exec(select(Member.id).where(Member.pool_id == pool.id, Member.name_key == key)).first() is not None
         )
 
-    unique = unique_name(name or "Somebody", is_taken)
+    shown = clean(name, NAME_LENGTH_MAX)[:NAME_LENGTH_MAX].strip()
+    unique = unique_name(shown if key_of(shown) else "Somebody", is_taken)
     member = Member(pool_id=pool.id, name=unique, name_key=key_of(unique), person_id=person_id, joined_at=now)
     return add(session, member)
 
@@ -168,6 +171,14 @@ def count_members(session: Session, pool_id: int) -> int:
     """Return how many people are in the pool."""
     query = select(func.count()).select_from(Member)
     return session.exec(query.where(Member.pool_id == pool_id, col(Member.left_at).is_(None))).one()
+
+
+def count_in(session: Session, project: Project) -> int:
+    """Return how many people are in a project."""
+    query = select(func.count()).select_from(Membership).where(Membership.pool_id == project.pool_id)
+    return session.exec(
+        query.where(Membership.project_id == project.id, col(Membership.admitted_at).is_not(None))
+    ).one()
 
 
 def active_since(session: Session, pool_id: int, number: int) -> datetime | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from rapidfuzz import fuzz, process
 from sqlmodel import col, select
 
+from core.clean import INVISIBLE
 from core.errors import AmbiguousNameError, UnknownNameError
 from core.tables import NamedRow
 
@@ -20,17 +21,19 @@ if TYPE_CHECKING:
 NEAR_MAX = 3
 NEAR_SCORE_MIN = 70
 CANDIDATES_MAX = 5000
+UNSEEN = frozenset({"Mn", "Me", "Cf", "Cc", "Cs"})  # accents, and what shows nothing or fits into no database
 # Letters of other scripts that are drawn like Latin ones (Unicode confusables): nobody passes for somebody else.
-LOOK_ALIKE = str.maketrans("аеорсухіјѕһԁԛԝѵαικνορτυχ", "aeopcyxijshdqwvaikvoptux")
-
-
+LOOK_ALIKE = str.maketrans(
+    "аеорсухіјѕһԁԛԝѵвгкмнт" + "αικνορτυχβεζημ" + "\u0251\u0261\u0131",
+    "aeopcyxijshdqwvbrkmht" + "aikvoptuxbezhm" + "agi",
+)
 Row = TypeVar("Row", bound=NamedRow)
 
 
 def key_of(name: str) -> str:
     """Return what a name is compared by: no case, no accents, no invisible or look-alike characters."""
-    decomposed = unicodedata.normalize("NFKD", name).casefold()
-    letters = "".join(c for c in decomposed if unicodedata.category(c) not in {"Mn", "Cf", "Cc", "Me"})
+    decomposed = unicodedata.normalize("NFKD", " ".join(name.split())).casefold()
+    letters = "".join(c for c in decomposed if c not in INVISIBLE and unicodedata.category(c) not in UNSEEN)
     return " ".join(letters.translate(LOOK_ALIKE).split())
 
 

@@ -15,7 +15,7 @@ from core.members import make_maintainer, new_member
 from core.names import key_of
 from core.settings import PoolSettings
 from core.store import add, add_now
-from core.tables import Claim, Member, Pool, Project, Task
+from core.tables import Member, Pool, Project
 from core.tables_chat import Chat, Code
 from core.timing import open_round, schedule
 
@@ -68,9 +68,10 @@ def pool_by_code(session: Session, code: str) -> Pool:
 
 
 def change_setting(session: Session, pool: Pool, key: str, value: str, now: datetime) -> None:
-    """Change a setting of the pool; another timetable or time zone moves the next round."""
+    """Change a setting of the pool; another timetable or time zone moves the next round, unless that is due already."""
     pool.settings = PoolSettings.change(pool.settings, key, value)
-    schedule(session, pool, now)
+    if pool.round_due_at is None or pool.round_due_at > now:
+        schedule(session, pool, now)
 
 
 def new_project(session: Session, pool: Pool, name: str, member: Member, chat: Chat, now: datetime) -> ProjectFounded:
@@ -102,8 +103,11 @@ def link_channel(session: Session, chat: Chat, code: str, now: datetime) -> Proj
     if row is None or row.purpose != "channel" or row.used_at is not None or row.expires_at < now:
         raise UnknownCodeError(code)
     project = session.get_one(Project, (row.pool_id, row.project_id))
-    if chat.project_id is not None:
-        raise ChannelTakenError(project.name)
+    if project.archived_at is not None:
+        raise UnknownCodeError(code)
+    taken = project_of_chat(session, chat)
+    if taken is not None:
+        raise ChannelTakenError(taken.name)
     row.used_at = now
     chat.pool_id, chat.project_id = project.pool_id, project.id
     return project
@@ -126,20 +130,3 @@ def count_projects(session: Session, pool_id: int) -> int:
     """Return how many projects the pool has."""
     query = select(func.count()).select_from(Project)
     return session.exec(query.where(Project.pool_id == pool_id, col(Project.archived_at).is_(None))).one()
-
-
-def archive(session: Session, project: Project, now: datetime) -> None:
-    """Close a project: its channels are free, its untaken tasks are off; people, products and figures stay."""
-    project.archived_at = now
-    for chat in session.exec(select(Chat).where(Chat.pool_id == project.pool_id, Chat.project_id == project.id)):
-        chat.project_id = None
-    query = select(Task).where(
-        Task.pool_id == project.pool_id, Task.project_id == project.id, col(Task.closed_at).is_(None)
-    )
-    for task in session.exec(query):
-        claims = select(Claim.id).where(
-            Claim.pool_id == task.pool_id, Claim.task_id == task.id, col(Claim.ended_at).is_(None)
-        )
-        task.next_at = None
-        if session.exec(claims.limit(1)).first() is None:
-            task.closed_at = task.cancelled_at = now

@@ -152,7 +152,7 @@ def prepare(store: Store, now: datetime, *, versions: Sequence[Path] = (VERSIONS
             _look_at_file(store, store.path, versions)
         with store.engine.connect() as connection, _without_references(store, connection), connection.begin():
             _upgrade(store, connection, now, versions)
-    except sqlite3.Error as error:
+    except (OSError, sqlite3.Error) as error:
         raise _typed(store, error) from error
     except DBAPIError as error:
         raise _typed(store, error.orig) from error
@@ -195,7 +195,7 @@ def _code(error: object) -> int:
 def _typed(store: Store, error: object) -> StoreError:
     """Return what the driver's error means to somebody who starts dpool."""
     name = _name(store)
-    if not isinstance(error, sqlite3.Error):
+    if not store.path:
         return UnreachableStoreError(name)
     return MEANINGS.get(_code(error), ReadOnlyStoreError)(name)
 

@@ -12,7 +12,7 @@ from core.errors import Refusal
 from core.numbers import read_hours, read_weight
 from core.sharing import Rule
 from core.timetable import QuietHours, Timetable, read_zone
-from core.units import HOURS_MAX, show_hours, show_weight
+from core.units import show_hours, show_weight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -104,14 +104,8 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
-def _hours(low: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        hours = 0 if text in {"0", "0h", "0 h"} else read_hours(text)
-        if not low <= hours <= HOURS_MAX:
-            raise ValueError(text)
-        return hours
-
-    return read
+def _hours(text: str) -> int:
+    return 0 if text.casefold() in {"0", "0h", "0 h"} else read_hours(text)
 
 
 def _choice(*choices: str) -> Callable[[str], str]:
@@ -144,7 +138,7 @@ def _show_quiet(value: QuietHours | None) -> str:
 
 
 def _cap(text: str) -> int | None:
-    return None if text.casefold() in {"", "off", "no"} else _hours(0)(text)
+    return None if text.casefold() in {"", "off", "no"} else _hours(text)
 
 
 def _show_cap(value: int | None) -> str:
@@ -159,12 +153,12 @@ class PoolSettings(Settings):
     timezone = Setting("UTC", _zone, N_("the pool's time zone, e.g. Europe/Berlin"))
     language = Setting("en", _choice("en", "de"), N_("language of new channels"))
     rule = Setting("preference", _rule, N_("how goods are shared: preference, effort, flat-allocation, flat-rate"))
-    limit = Setting("10 h", _hours(0), N_("how far below zero a balance may go"), show_hours)
-    newcomer = Setting("5 h", _hours(0), N_("the same for newcomers; every hour recognised adds to it"), show_hours)
+    limit = Setting("10 h", _hours, N_("how far below zero a balance may go"), show_hours)
+    newcomer = Setting("5 h", _hours, N_("the same for newcomers; every hour recognised adds to it"), show_hours)
     growth = Setting("10", _whole(0, 100), N_("how many percent a week the weight of an open task rises"))
     max_weight = Setting("×4", _weight, N_("the highest weight an open task rises to"), show_weight)
     min_weight = Setting("×0.25", _weight, N_("the lowest weight a recurring task falls to"), show_weight)
-    levy = Setting("3 h", _hours(0), N_("the most a round may take from each who shares"), show_hours)
+    levy = Setting("3 h", _hours, N_("the most a round may take from each who shares"), show_hours)
     backers = Setting("1", _whole(0, 20), N_("how many of other projects must back common work"))
     admission = Setting("open", _choice("open", "ask"), N_("who may join: open, or ask (a steward admits)"))
 

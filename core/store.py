@@ -143,7 +143,7 @@ def _count_revision(session: OrmSession, _context: object, _instances: object) -
         if isinstance(row, PoolRow) and session.is_modified(row):
             changed.add(row.pool_id)
         elif isinstance(row, Pool) and inspect(row).attrs.settings.history.has_changes():
-            changed.add(row.id or 0)
+            changed.add(row.id)
     for pool_id in changed:
         pool: Any = _locked(session, pool_id)
         pool.revision += 1

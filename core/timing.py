@@ -70,6 +70,8 @@ def record_missed(session: Session, pool: Pool, now: datetime) -> tuple[str, ...
         return ()
     due = Moment(datetime.fromisoformat(row.local), row.due_at)
     for moment in settings.rounds.between(due, now, settings.timezone):
+        if _has_happened(session, pool, moment.key):
+            continue
         skipped.append(row.local)
         missed = Round(pool_id=pool.id, state="skipped", local=row.local, due_at=row.due_at, opened_at=row.opened_at)
         row.local, row.due_at = moment.key, moment.instant

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select
 
-from core.errors import NothingToUndoError
+from core.errors import NothingToUndoError, NotYourButtonError
 from core.events import BidPlaced, Event, GoodEvent, TaskEdited
+from core.ledger import standing
 from core.store import add
 from core.tables import (
+    Backing,
     Batch,
     Bid,
     Claim,
     Confirmation,
     Contribution,
     Deed,
+    GivenUnit,
     Good,
     Member,
     Pledge,
@@ -30,12 +33,12 @@ from core.tasks import claims_of, reopen, set_deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from sqlmodel import Session
 
 UNDO_TIME = timedelta(minutes=2)
-WANT_FIELDS = ("units", "bid", "maximum", "product_id", "every_round", "units_each_round")
+WANT_FIELDS = ("units", "bid", "maximum", "product_id", "every_round", "units_each_round", "rounds")
+SLOT_KINDS = ("claim", "drop", "done")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +62,78 @@ def want_before(want: Want | None) -> dict[str, Any]:
     return {} if want is None else {name: getattr(want, name) for name in WANT_FIELDS}
 
 
-def undo(session: Session, member: Member, deed_id: int | None, now: datetime) -> Undone:
-    """Take back the member's last deed, or the one given. Raises NothingToUndoError."""
+def claim_before(session: Session, task: Task, member: Member) -> dict[str, Any]:
+    """Return what a claim ends: the member's bid on the task, and their word that it is worth it."""
+    key = (task.pool_id, task.id, member.id)
+    bid, backing = session.get(Bid, key), session.get(Backing, key)
+    return {
+        "bid": None if bid is None else [bid.weight, bid.at.isoformat()],
+        "backing": None if backing is None else backing.at.isoformat(),
+    }
+
+
+def report_before(session: Session, task: Task, member: Member) -> dict[str, Any]:
+    """Return the member's report that a new one would replace; empty if there is none."""
+    for row in claims_of(session, task):
+        if row.member_id == member.id and row.reported_at is not None:
+            deadline = None if row.deadline_at is None else row.deadline_at.isoformat()
+            return {
+                "hours": row.hours,
+                "note": row.note,
+                "at": row.reported_at.isoformat(),
+                "stage": row.stage,
+                "deadline": deadline,
+            }
+    return {}
+
+
+def last_on(session: Session, task: Task, now: datetime) -> Deed | None:
+    """Return the newest deed on a task's slots that may still be taken back."""
+    claims = select(Claim.id).where(Claim.pool_id == task.pool_id, Claim.task_id == task.id)
     query = select(Deed).where(
-        Deed.pool_id == member.pool_id, Deed.member_id == member.id, col(Deed.undone_at).is_(None)
+        Deed.pool_id == task.pool_id,
+        Deed.at >= now - UNDO_TIME,
+        col(Deed.kind).in_(SLOT_KINDS),
+        col(Deed.subject_id).in_(claims),
     )
-    if deed_id is not None:
-        query = query.where(Deed.id == deed_id)
+    deed = session.exec(query.order_by(col(Deed.id).desc()).limit(1)).first()
+    if deed is None or deed.undone_at is not None:
+        return None
+    claim = session.get_one(Claim, (deed.pool_id, deed.subject_id))
+    if deed.kind == "done":
+        return None if claim.confirmed_at or claim.disputed_at or claim.ended_at else deed
+    return deed if (claim.ended_at is None) == (deed.kind == "claim") else None
+
+
+def undo(session: Session, member: Member, deed_id: int | None, now: datetime) -> Undone:
+    """Take back the member's last deed, or the one given. Raises NothingToUndoError or NotYourButtonError."""
+    query = select(Deed).where(Deed.pool_id == member.pool_id, col(Deed.undone_at).is_(None))
+    query = query.where(Deed.member_id == member.id) if deed_id is None else query.where(Deed.id == deed_id)
     deed = session.exec(query.order_by(col(Deed.id).desc()).limit(1)).first()
     if deed is None:
         raise NothingToUndoError
-    event = UNDO[deed.kind](session, deed, now) if now - deed.at <= UNDO_TIME else None
+    if deed.member_id != member.id:
+        command = "undo"
+        raise NotYourButtonError(command)
+    may = now - deed.at <= UNDO_TIME and not _is_built_on(session, deed)
+    event = UNDO[deed.kind](session, deed, now) if may else None
     if event is None:
         raise NothingToUndoError(too_late=True)
     deed.undone_at = now
     return Undone(deed.kind, event)
+
+
+def _is_built_on(session: Session, deed: Deed) -> bool:
+    """Tell whether the member has done the same to the same thing since: then only that can be taken back."""
+    later = select(Deed.id).where(
+        Deed.pool_id == deed.pool_id,
+        Deed.member_id == deed.member_id,
+        Deed.kind == deed.kind,
+        Deed.subject_id == deed.subject_id,
+        Deed.id > deed.id,
+        col(Deed.undone_at).is_(None),
+    )
+    return session.exec(later.limit(1)).first() is not None
 
 
 def _claim(session: Session, deed: Deed, now: datetime) -> Event | None:
@@ -84,13 +144,25 @@ def _claim(session: Session, deed: Deed, now: datetime) -> Event | None:
     opened_at = task.opened_at
     reopen(session, task, claim, now)
     task.opened_at = opened_at  # as if it had never been taken
+    bid, backing = deed.before.get("bid"), deed.before.get("backing")
+    place = {"pool_id": deed.pool_id, "task_id": task.id, "member_id": deed.member_id}
+    if bid is not None:
+        add(session, Bid(**place, weight=bid[0], at=_instant(bid[1])))
+    if backing is not None:
+        add(session, Backing(**place, at=_instant(backing)))
     return TaskEdited(task)
+
+
+def _instant(written: str) -> datetime:
+    return datetime.fromisoformat(written)
 
 
 def _drop(session: Session, deed: Deed, now: datetime) -> Event | None:
     claim = session.get_one(Claim, (deed.pool_id, deed.subject_id))
     task = session.get_one(Task, (deed.pool_id, claim.task_id))
-    if task.closed_at is not None or len(claims_of(session, task)) >= task.slots:
+    claims = claims_of(session, task)
+    has_it = any(one.member_id == deed.member_id for one in claims)
+    if task.closed_at is not None or has_it or len(claims) >= task.slots:
         return None
     claim.ended_at = None
     set_deadline(claim, task, now)
@@ -98,19 +170,33 @@ def _drop(session: Session, deed: Deed, now: datetime) -> Event | None:
 
 
 def _done(session: Session, deed: Deed, now: datetime) -> Event | None:
+    """Take a report back, to the one it replaced if there was one."""
     claim = session.get_one(Claim, (deed.pool_id, deed.subject_id))
-    task = session.get_one(Task, (deed.pool_id, claim.task_id))
-    said = select(Confirmation.member_id).where(
-        Confirmation.pool_id == deed.pool_id, Confirmation.subject == "claim", Confirmation.subject_id == claim.id
-    )
+    task, before = session.get_one(Task, (deed.pool_id, claim.task_id)), deed.before
     is_settled = claim.confirmed_at is not None or claim.disputed_at is not None or claim.ended_at is not None
-    if is_settled or session.exec(said).first() is not None or task.origin == "made":
+    if is_settled or _is_half_confirmed(session, claim):
         return None
+    if before:
+        claim.hours, claim.note, claim.reported_at = before["hours"], before["note"], _instant(before["at"])
+        claim.stage = before["stage"]
+        claim.deadline_at = None if before["deadline"] is None else _instant(before["deadline"])
+        return TaskEdited(task)
     claim.hours, claim.note, claim.reported_at = None, "", None
+    set_deadline(claim, task, now)
     if task.origin == "did":
         claim.ended_at = task.closed_at = task.cancelled_at = now
-    set_deadline(claim, task, now)
     return TaskEdited(task)
+
+
+def _is_half_confirmed(session: Session, claim: Claim) -> bool:
+    """Tell whether somebody has confirmed a report already, though it needs others too."""
+    said = select(Confirmation.member_id).where(
+        Confirmation.pool_id == claim.pool_id,
+        Confirmation.subject == "claim",
+        Confirmation.subject_id == claim.id,
+        col(Confirmation.at) >= claim.reported_at,
+    )
+    return session.exec(said.limit(1)).first() is not None
 
 
 def _bid(session: Session, deed: Deed, now: datetime) -> Event | None:
@@ -130,8 +216,12 @@ def _want(session: Session, deed: Deed, now: datetime) -> Event | None:
     want = session.get_one(Want, (deed.pool_id, deed.subject_id))
     if want.ended_at is not None or want.rounds:
         return None
-    if deed.before:
-        for name, value in deed.before.items():
+    before = deed.before
+    if before:
+        member = session.get_one(Member, (deed.pool_id, deed.member_id))
+        if before["units"] * (before["maximum"] or 0) > standing(session, member, but_good_id=want.good_id).free:
+            return None  # something else holds by now what became free
+        for name, value in before.items():
             setattr(want, name, value)
     else:
         want.ended_at = now
@@ -148,26 +238,46 @@ def _pledge(session: Session, deed: Deed, now: datetime) -> Event | None:
 
 def _made(session: Session, deed: Deed, now: datetime) -> Event | None:
     """Take a batch apart: what had gathered gathers again; the maker's own report, if not yet confirmed, is void."""
-    batch = session.get_one(Batch, (deed.pool_id, deed.subject_id))
-    task = session.get(Task, (deed.pool_id, batch.task_id)) if batch.task_id is not None else None
-    if batch.given or batch.expired_at is not None or (task is not None and task.closed_at is not None):
+    batch = session.get(Batch, (deed.pool_id, deed.subject_id))
+    if batch is None or batch.expired_at is not None or _is_used(session, batch):
         return None
     for one in session.exec(
         select(Contribution).where(Contribution.pool_id == deed.pool_id, Contribution.batch_id == batch.id)
     ):
         one.batch_id = None
-    for claim in claims_of(session, task) if task is not None else []:
-        claim.ended_at, claim.stage, claim.deadline_at = now, "", None
+    task = session.get_one(Task, (deed.pool_id, batch.task_id)) if batch.task_id is not None else None
     if task is not None:
+        for claim in claims_of(session, task):
+            claim.ended_at, claim.stage, claim.deadline_at = now, "", None
         task.closed_at = task.cancelled_at = now
     product = session.get_one(Product, (deed.pool_id, batch.product_id))
-    product.last_average = deed.before.get("last_average")
-    for pledge_id, made in deed.before.get("pledges", []):
+    product.last_average = deed.before["last_average"]
+    for pledge_id, made in deed.before["pledges"]:
         session.get_one(Pledge, (deed.pool_id, pledge_id)).made = made
     event = _good_event(session, batch, batch.product_id)
     session.flush()
     session.delete(batch)
     return event
+
+
+def _is_used(session: Session, batch: Batch) -> bool:
+    """Tell whether anybody built on a batch: got a unit, confirmed it or its work, or made more of the product."""
+    given = select(GivenUnit.id).where(GivenUnit.pool_id == batch.pool_id, GivenUnit.batch_id == batch.id)
+    later = select(Batch.id).where(
+        Batch.pool_id == batch.pool_id, Batch.product_id == batch.product_id, Batch.id > batch.id
+    )
+    said = select(Confirmation.member_id).where(
+        Confirmation.pool_id == batch.pool_id,
+        Confirmation.subject == "batch",
+        Confirmation.subject_id == batch.id,
+    )
+    if any(session.exec(query.limit(1)).first() is not None for query in (given, later, said)):
+        return True
+    task = session.get_one(Task, (batch.pool_id, batch.task_id)) if batch.task_id is not None else None
+    claims = claims_of(session, task) if task is not None else []
+    return (task is not None and task.closed_at is not None) or any(
+        claim.disputed_at is not None or _is_half_confirmed(session, claim) for claim in claims
+    )
 
 
 def made_before(session: Session, product: Product) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def entropy() -> Callable[[int], bytes]:
 def found(session: Session, *, code_from: Callable[[int], bytes] | None = None, **settings: str) -> tuple[Pool, Member]:
     """Found a pool with Ana as its steward. A second pool in one store needs a code from elsewhere."""
     person = add_now(session, Person())
-    return found_pool(session, "Valley", settings, (person.id or 0, "Ana"), NOW, code_from or entropy())
+    return found_pool(session, "Valley", settings, (person.id, "Ana"), NOW, code_from or entropy())
 
 
 def person_in(session: Session, pool: Pool, name: str) -> Member:

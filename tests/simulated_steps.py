@@ -27,6 +27,17 @@ matrix:gus@works: /task new Sweep 1h urgent
 cy@bakery: /made bread 4 2h
 telegram:eli@garden: /made salad 3 1h
 bo@bakery: /bid bread 0.6 2
+ana@bakery: /confirm 4
+telegram:dee@garden: /confirm 5
+bo@bakery: /claim 1
+bo@bakery: /done 1
+cy@bakery: /confirm 1
+matrix:gus@works: /claim 3
+matrix:gus@works: /done 3
+matrix:fay@works: /confirm 3
+telegram:dee@garden: /back 3
+telegram:eli@garden: /want bread
+matrix:gus@works: /want salad 2
 hal@hut: /pool new Hut
 hal@hut: /project new Hut
 ida@hut: /good new jam

@@ -1,4 +1,4 @@
-"""A world for the simulation: the production store and code, with platforms, a clock and accidents made up around it."""
+"""A world for the simulation: production store and code, with platforms, a clock and accidents made up around."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sqlite3
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.exc import OperationalError
@@ -30,6 +30,7 @@ from core.tables_chat import Account, Chat
 from tests.simulated_steps import Again, Clock, Crash, Fault, How, Post, Press, Race, Step, Trouble, Work, Write
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from core.tables_chat import Delivery
@@ -83,6 +84,7 @@ class World:
         self.path = path
         self.state = state or State()
         self.sent: list[tuple[str, Message]] = []
+        self.at_work = False  # accidents happen to us, not to who looks on
         if not path.exists():
             open_store(f"sqlite:///{path}", START).close()
         self._start()
@@ -116,7 +118,7 @@ class World:
         self._tick()
 
     def _tick(self) -> None:
-        if self.state.accidents is None:
+        if self.state.accidents is None or not self.at_work:
             return
         self.state.accidents -= 1
         if self.state.accidents < 0:
@@ -134,9 +136,10 @@ class World:
             for platform in PLATFORMS:
                 outbox.recover(session, platform)
 
-    def _surviving(self, work: Any) -> None:
+    def _surviving(self, work: Callable[[], object]) -> None:
         """Do something, however often the process dies of it; a store that failed once is simply asked again."""
         while True:
+            self.at_work = True
             try:
                 work()
             except Died:
@@ -147,6 +150,8 @@ class World:
                 self.state.store_failed = False
             else:
                 return
+            finally:
+                self.at_work = False
 
     # Steps
 
@@ -199,11 +204,10 @@ class World:
 
     def _pressed(self, step: Press) -> Event | None:
         shown = self.state.shown[chat_key(step.platform, step.who, step.chat)]
-        found = [one for one in reversed(shown) if any(c.label == step.label for c in one.message.choices)]
+        found = [(one, index) for one in reversed(shown) if (index := _index(one.message, step.label)) >= 0]
         if len(found) <= step.age:
             return None
-        one = found[step.age]
-        index = next(n for n, choice in enumerate(one.message.choices) if choice.label == step.label)
+        one, index = found[step.age]
         self.state.count += 1
         number = self.state.count
         place, sender = _place(step.platform, step.who, step.chat), _sender(step.platform, step.who)
@@ -313,6 +317,14 @@ class World:
 def _hasten(connection: sqlite3.Connection, _record: object) -> None:
     """Nobody pulls the plug on a simulation: what SQLite has handed to the system is safe enough."""
     connection.execute("PRAGMA synchronous=OFF")
+
+
+def _index(message: Message, label: str) -> int:
+    """Return the place of the choice whose label is this or begins with it, as transcripts do; -1: none."""
+    labels = [choice.label.casefold() for choice in message.choices]
+    wanted = label.casefold()
+    begin = next((place for place, one in enumerate(labels) if one.startswith(wanted)), -1)
+    return labels.index(wanted) if wanted in labels else begin
 
 
 def _has(shown: Shown, pattern: str) -> bool:

@@ -1,4 +1,4 @@
-"""The ledger: sums that are always zero, transfers that happen once, limits and holds, and indexes that carry a million."""
+"""The ledger: sums that are always zero, transfers that happen once, limits and holds, indexes that carry a million."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
     from core.store import Store
 
-ENTRY = re.compile(r"(?P<key>\w+) (?P<kind>\w+) (?P<giver>\w+)>(?P<taker>\w+) (?P<amount>-?\d+)(?P<again> again)?")
+ENTRY = re.compile(
+    r"(?P<key>\w+) (?P<kind>\w+) (?P<giver>\w+)>(?P<taker>\w+) (?P<amount>-?\d+(?:e18)?)(?P<again> again)?"
+)
 CASES = table("""
     nothing yet                | |
     work pays                  | a effort commons>ana 5 | commons -5, ana 5
@@ -40,7 +42,7 @@ CASES = table("""
     also the other way round   | a settle commons>ana -5, a settle ana>commons 5 again | ana -5, commons 5
     nothing uses up no key     | a effort commons>ana 0, a effort commons>ana 5 | commons -5, ana 5
     two keys count twice       | a effort commons>ana 5, b effort commons>ana 5 | commons -10, ana 10
-    more than 32 bits          | a effort commons>ana 4611686018427387904 | commons -4611686018427387904, ana 4611686018427387904
+    more than 32 bits          | a effort commons>ana 4e18 | commons -4e18, ana 4e18
 """)
 REUSED = table("""
     another amount  | b effort commons>ana 6
@@ -92,15 +94,19 @@ class Books:
 
     def entry(self, match: re.Match[str]) -> Entry:
         giver, taker = self.account(match["giver"]), self.account(match["taker"])
-        return Entry(match["key"], TransferKind(match["kind"]), giver, taker, int(match["amount"]), "test", 1)
+        return Entry(match["key"], TransferKind(match["kind"]), giver, taker, number(match["amount"]), "test", 1)
 
     def shown(self, amounts: Any) -> dict[str, int]:
         return {self.name(account): amount for account, amount in amounts.items()}
 
 
+def number(text: str) -> int:
+    return int(text.replace("e18", "0" * 18))
+
+
 def read(text: str) -> dict[str, int]:
     pairs = (part.split() for part in filter(None, text.split(", ")))
-    return {name: int(amount) for name, amount in pairs}
+    return {name: number(amount) for name, amount in pairs}
 
 
 @pytest.mark.parametrize(("transfers", "balances"), CASES)
@@ -109,11 +115,11 @@ def test_balances_are_sums_of_transfers(store: Store, transfers: str, balances: 
         books = Books(session)
         books.make(transfers)
         expected = read(balances)
-        assert books.shown(ledger.balances(session, books.pool.id or 0)) == expected
+        assert books.shown(ledger.balances(session, books.pool.id)) == expected
         assert sum(expected.values()) == 0
         for name in ("commons", "ana", "ben", "cleo"):
             account = books.account(name)
-            assert ledger.balance(session, books.pool.id or 0, account) == expected.get(name, 0)
+            assert ledger.balance(session, books.pool.id, account) == expected.get(name, 0)
 
 
 @pytest.mark.parametrize("other", REUSED)
@@ -123,7 +129,7 @@ def test_a_key_means_one_transfer_for_ever(store: Store, other: str) -> None:
         books.make("a cost ben>commons 1, b effort commons>ana 5")
         with pytest.raises(KeyReusedError, match="b"):
             books.make(other)
-        assert books.shown(ledger.balances(session, books.pool.id or 0)) == {"commons": -4, "ana": 5, "ben": -1}
+        assert books.shown(ledger.balances(session, books.pool.id)) == {"commons": -4, "ana": 5, "ben": -1}
 
 
 @pytest.mark.parametrize(("transfers", "recognised", "of_ana"), RECOGNISED)
@@ -131,7 +137,7 @@ def test_recognised_is_what_work_was_credited(store: Store, transfers: str, reco
     with store.write() as session:
         books = Books(session)
         books.make(transfers)
-        assert books.shown(ledger.recognised(session, books.pool.id or 0)) == read(recognised)
+        assert books.shown(ledger.recognised(session, books.pool.id)) == read(recognised)
         assert ledger.recognised_of(session, books.ana) == int(of_ana)
 
 
@@ -150,13 +156,13 @@ def test_pools_have_books_of_their_own(store: Store) -> None:
         books = Books(session)
         books.make("a effort commons>ana 5")
         other = add_now(session, Pool(name="B", code="B", founded_at=NOW))
-        assert ledger.balances(session, other.id or 0) == {}
+        assert ledger.balances(session, other.id) == {}
         ben = person_in(session, other, "Ben")
         entry = Entry("a", TransferKind.COST, ben.id, COMMONS, 3, "")
         assert transfer(session, other, entry, NOW)
-        assert ledger.balances(session, other.id or 0) == {None: 3, ben.id: -3}
-        assert ledger.recognised(session, other.id or 0) == {}
-        assert books.shown(ledger.balances(session, books.pool.id or 0)) == {"commons": -5, "ana": 5}
+        assert ledger.balances(session, other.id) == {None: 3, ben.id: -3}
+        assert ledger.recognised(session, other.id) == {}
+        assert books.shown(ledger.balances(session, books.pool.id)) == {"commons": -5, "ana": 5}
 
 
 @pytest.mark.parametrize(
@@ -170,14 +176,14 @@ def test_pools_have_books_of_their_own(store: Store) -> None:
     ],
 )
 def test_the_tables_take_no_wrong_transfer(store: Store, constraint: str, change: dict[str, Any]) -> None:
-    right = {"key": "a", "kind": "effort", "from_id": None, "to_id": 1, "amount": 5, "at": NOW}
+    right: dict[str, Any] = {"key": "a", "kind": "effort", "from_id": None, "to_id": 1, "amount": 5, "at": NOW}
     with store.write() as session:
         pool = Books(session).pool
         add(session, Transfer(pool_id=pool.id, **{**right, "key": "taken"}))
         session.flush()
         with pytest.raises(IntegrityError, match=constraint), session.begin_nested():
             add(session, Transfer(pool_id=pool.id, **{**right, **change}))
-        assert ledger.balances(session, pool.id or 0) == {None: -5, 1: 5}
+        assert ledger.balances(session, pool.id) == {None: -5, 1: 5}
 
 
 ACCOUNTS = st.sampled_from(["commons", "ana", "ben", "cleo"])
@@ -189,7 +195,7 @@ ENTRIES = st.lists(
 )
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ENTRIES)
 def test_sums_are_zero_and_every_key_counts_once(
     store: Store, drawn: list[tuple[int, TransferKind, str, str, int]]
@@ -197,11 +203,12 @@ def test_sums_are_zero_and_every_key_counts_once(
     """Keeps books of its own beside the real ones; every entry is tried twice."""
     with store.write() as session, session.begin_nested() as savepoint:
         books = Books(session)
-        seen: dict[str, tuple[object, ...]] = {}
+        seen: dict[str, tuple[TransferKind, str, str, int]] = {}
         expected: dict[str, int] = {}
         for number, kind, giver, taker, amount in drawn:
             entry = Entry(f"{number}", kind, books.account(giver), books.account(taker), amount, "")
-            meant = (kind, *((giver, taker) if amount > 0 else (taker, giver)), abs(amount))
+            sides = (giver, taker) if amount > 0 else (taker, giver)
+            meant = (kind, *sides, abs(amount))
             is_reused = amount != 0 and seen.setdefault(entry.key, meant) != meant
             for _time in range(2):
                 if is_reused:
@@ -210,9 +217,9 @@ def test_sums_are_zero_and_every_key_counts_once(
                 else:
                     transfer_all(session, books.pool, [entry, entry], NOW)
         for _kind, giver, taker, amount in seen.values():
-            expected[str(giver)] = expected.get(str(giver), 0) - int(str(amount))
-            expected[str(taker)] = expected.get(str(taker), 0) + int(str(amount))
-        balances = ledger.balances(session, books.pool.id or 0)
+            expected[giver] = expected.get(giver, 0) - amount
+            expected[taker] = expected.get(taker, 0) + amount
+        balances = ledger.balances(session, books.pool.id)
         assert books.shown(balances) == expected
         assert sum(balances.values()) == 0
         savepoint.rollback()
@@ -260,7 +267,7 @@ def test_wants_hold_the_most_they_may_be_charged(
             good = Good(pool_id=books.pool.id, name=f"{number}", name_key=f"{number}", created_at=NOW)
             goods.append(add(session, good))
             row = Want(good_id=good.id, units=units, maximum=maximum, at=NOW, ended_at=NOW if ended else None)
-            row.pool_id, row.member_id = books.pool.id or 0, books.ana.id
+            row.pool_id, row.member_id = books.pool.id, books.ana.id
             add(session, row)
         session.flush()
         now = standing(session, books.ana)
@@ -282,6 +289,7 @@ def plans_of(session: Session, call: Any) -> list[str]:
     def note(*arguments: Any) -> None:
         asked.append((arguments[2], arguments[3]))
 
+    session.flush()
     connection = session.connection()
     event.listen(connection, "before_cursor_execute", note)
     call()

@@ -8,6 +8,8 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,7 +30,6 @@ from tests.conftest import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 SCRIPTS = ScriptDirectory.from_config(config_of())
 NOBODY = 65534
@@ -333,6 +334,14 @@ def test_a_locked_database_is_refused(filled: Path) -> None:
     assert contents(filled.parent) == before
 
 
+@pytest.fixture
+def public_folder() -> Iterator[Path]:
+    """A folder that everybody finds; pytest's own are private."""
+    with TemporaryDirectory() as name:
+        yield Path(name)
+        Path(name).chmod(0o755)
+
+
 @contextmanager
 def as_nobody() -> Iterator[None]:
     """Give up root's privilege of writing everywhere, if the tests run as root."""
@@ -345,14 +354,13 @@ def as_nobody() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("file_mode", "folder_mode"), [(0o444, 0o777), (0o444, 0o555), (0o666, 0o555), (None, 0o555), (0o000, 0o777)]
+    ("file_mode", "folder_mode"),
+    [(0o444, 0o777), (0o444, 0o555), (0o666, 0o555), (None, 0o555), (0o000, 0o777), (0o666, 0o000)],
 )
 def test_what_cannot_be_written_is_refused(
-    empty_database: Path, tmp_path_factory: pytest.TempPathFactory, file_mode: int | None, folder_mode: int
+    empty_database: Path, public_folder: Path, file_mode: int | None, folder_mode: int
 ) -> None:
-    folder = tmp_path_factory.mktemp("public")
-    for parent in (folder.parent, folder.parent.parent):
-        parent.chmod(0o755)
+    folder = public_folder
     path = folder / "dpool.db"
     if file_mode is not None:
         path.write_bytes(empty_database.read_bytes())

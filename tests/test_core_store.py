@@ -192,7 +192,7 @@ def test_a_lock_brings_what_was_written_before_it(store: Store) -> None:
         assert pool.last_id == 0
         assert add(session, good(pool, "bread")).id == 42
         with asked(store) as statements:
-            assert lock_pool(session, pool.id or 0) is pool
+            assert lock_pool(session, pool.id) is pool
         assert statements == []
 
 
@@ -200,7 +200,7 @@ def test_a_lock_keeps_what_the_transaction_itself_has_changed(store: Store) -> N
     with store.write() as session:
         pool = new_pool(session, "A")
         pool.name = "Renamed"
-        assert lock_pool(session, pool.id or 0).name == "Renamed"
+        assert lock_pool(session, pool.id).name == "Renamed"
     with store.read() as session:
         assert session.get_one(Pool, 1).name == "Renamed"
 
@@ -281,10 +281,10 @@ def test_references_are_checked_at_the_end_and_stay_in_their_pool(store: Store) 
             project = add(session, Project(pool_id=pool_id, name="Hill", name_key="hill", created_at=NOW))
             project_id = project.id
         if fits:
-            link(store, pool_id or 0, project_id, ana_id)
+            link(store, pool_id, project_id, ana_id)
         else:
             with pytest.raises(IntegrityError, match="FOREIGN KEY"):
-                link(store, pool_id or 0, project_id, ana_id)
+                link(store, pool_id, project_id, ana_id)
     with pytest.raises(IntegrityError, match="FOREIGN KEY"), store.write() as session:
         add_now(session, Account(platform="console", user_id="ana", person_id=99))
 

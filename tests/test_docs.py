@@ -46,6 +46,21 @@ def test_links_on_the_page_lead_somewhere(page: Path) -> None:
 def test_every_command_is_in_a_guide() -> None:
     guides = " ".join(page.read_text() for page in PAGES)
     written = {" ".join(text[1:].split()) for text in re.findall(r"[/!][a-z][^`\n]*", guides)}
-    rare = {"task", "good", "good set", "help", "pledge", "member new", "project", "pool", "members", "join", "back", "wants"}
-    missing = [name for name in table().names() if name not in rare and not any(text.startswith(name) for text in written)]
+    rare = {
+        "task",
+        "good",
+        "good set",
+        "help",
+        "pledge",
+        "member new",
+        "project",
+        "pool",
+        "members",
+        "join",
+        "back",
+        "wants",
+    }
+    missing = [
+        name for name in table().names() if name not in rare and not any(text.startswith(name) for text in written)
+    ]
     assert missing == []

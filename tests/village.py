@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select
 
@@ -61,7 +61,7 @@ class Village:
         return self
 
     def project(self, name: str, founder: str) -> Project:
-        chat = add_now(self.session, Chat(platform="console", address=name, since=self.now))
+        chat = add_now(self.session, Chat(platform="console", address=name))
         founded = new_project(self.session, self.pool, name, self.people[founder], chat, self.now)
         self.projects[name] = founded.project
         return founded.project
@@ -86,9 +86,9 @@ class Village:
 
     # Work
 
-    def post(self, by: str = "Ana", project: str = "bakery", **values: object) -> Task:
+    def post(self, by: str = "Ana", project: str = "bakery", **values: Any) -> Task:
         """Post a task of one hour, or whatever is given."""
-        draft = Draft(**{"title": "Dishes", "hours": 1000, **values})  # type: ignore[arg-type]
+        draft = Draft(**{"title": "Dishes", "hours": 1000, **values})
         return tasks.post(self.session, self.projects[project], self.people[by], draft, self.now).task
 
     def bid(self, task: Task, name: str, weight: int) -> None:
@@ -166,7 +166,7 @@ class Village:
         assert held is not None
         self.session.flush()
         assert check(self.session, self.pool) == []
-        assert replay(self.session, self.pool) == []
+        assert replay(self.session, self.pool, held.round.number) == []
         return held
 
     def outcome(self) -> Outcome:

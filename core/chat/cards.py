@@ -5,7 +5,7 @@ Subjects are "task 12" and "good 7" (the good's id). A change sets what a card i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlmodel import select
 
@@ -44,8 +44,7 @@ def face(session: Session, say: Say, pool_id: int, subject: str) -> tuple[Text, 
         task = find_task(session, pool_id, int(number))
         return views.task_details(session, say, task), views.task_choices(session, say, task), ""
     good = session.get_one(Good, (pool_id, int(number)))
-    answers = "" if good.free else f'bid "{good.name}"'
-    return views.good_details(session, say, good), views.good_choices(say, good), answers
+    return views.good_details(session, say, good), views.good_choices(say, good), views.good_answers(good)
 
 
 def place(session: Session, pool_id: int, chat: Chat, row: Outbox, message: Message) -> None:
@@ -78,10 +77,14 @@ def mark(
 
     `say_for` gives the language of a chat.
     """
+    faces: dict[Say, dict[str, Any]] = {}
     for card in session.exec(select(Card).where(Card.pool_id == pool_id, Card.subject == subject)):
         if card.outbox_id in but:
             continue
-        text, choices, answers = face(session, say_for(card.chat_id), pool_id, subject)
-        wanted = Message(text, choices, answers, subject).to_json()
+        say = say_for(card.chat_id)
+        if say not in faces:
+            text, choices, answers = face(session, say, pool_id, subject)
+            faces[say] = Message(text, choices, answers, subject).to_json()
+        wanted = faces[say]
         if wanted != card.wanted:
             card.wanted, card.marked_at = wanted, now

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session, col, func, select
 
@@ -14,7 +16,7 @@ from core import batches, recurring, reports
 from core.chat import inbox, notices
 from core.chat.desk import Desk
 from core.events import Event, PledgeEnded, Released, ReminderDue
-from core.rounds.hold import decide_outside, due_pools, hold
+from core.rounds.hold import decide_outside, hold
 from core.store import lock_pool
 from core.tables import Batch, Claim, Good, Member, Pledge, Pool, Product, Task
 from core.tables_chat import Outbox
@@ -22,52 +24,113 @@ from core.tasks import reopen, set_deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
 
     from core.chat.dispatch import House
 
+log = logging.getLogger(__name__)
 CATCH_UP_MAX = timedelta(minutes=2)
 RETRY_AFTER = timedelta(seconds=1)
+FAULT_RETRY_AFTER = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Rows of a table that want something done at a moment: the column that says when, conditions, and what."""
+
+    name: str
+    table: type[Any]
+    when: Any
+    conditions: tuple[Any, ...]
+    act: Callable[[Session, Any, datetime], Sequence[Event]]
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Due:
+    """One thing that is due. They sort by their moments; at the same one, rounds come last."""
+
+    at: datetime
+    kind: int
+    pool_id: int
+    row_id: int
 
 
 def run_due(house: House, now: datetime, *, is_caught_up: Callable[[], bool] = lambda: True) -> datetime | None:
-    """Do everything that is due; return when the next thing is (None: nothing is planned).
+    """Do everything that is due, in order; return when the next thing is (None: nothing is planned).
 
     A round waits, at most two minutes, until the adapters have caught up and earlier events are dispatched: the
-    order of the inbox decides.
+    order of the inbox decides. What is due in its pool after it waits with it. What fails is logged, holds up nothing
+    else, and is tried again later.
     """
-    for find, act in STEPS:
-        while _run_one(house, find, act, now):
-            pass
-    with house.store.read() as session:
-        pools = due_pools(session, now)
-        waits = pools and (not is_caught_up() or inbox.count_waiting(session, now) > 0)
-        first_due = session.exec(select(func.min(Pool.round_due_at))).one() if pools else None
-    if waits and first_due is not None and now < first_due + CATCH_UP_MAX:
-        return now + RETRY_AFTER
-    for pool_id in pools:
-        _hold_round(house, pool_id, now)
-    with house.store.read() as session:
-        return next_due(session, now)
+    tried: set[Due] = set()
+    waiting: set[int] = set()
+    again: list[datetime] = []
+    found, upcoming = _look(house, now, tried)
+    while found:
+        for due in found:
+            tried.add(due)
+            if due.kind == ROUND and now < due.at + CATCH_UP_MAX and _is_behind(house, now, is_caught_up):
+                waiting.add(due.pool_id)
+                again.append(now + RETRY_AFTER)
+            if due.pool_id not in waiting and not _succeeds(house, due, now):
+                again.append(now + FAULT_RETRY_AFTER)
+        found, upcoming = _look(house, now, tried)
+    return min((one for one in (upcoming, *again) if one is not None), default=None)
 
 
 def next_due(session: Session, now: datetime) -> datetime | None:
-    """Return when the next thing is due."""
-    columns = (Pool.round_due_at, Claim.deadline_at, Task.next_at, Batch.until_at, Pledge.by_at)
-    waiting = (
-        None,
-        None,
-        col(Task.next_at).is_not(None),
-        (col(Batch.expired_at).is_(None)) & (Batch.left > 0),
-        col(Pledge.ended_at).is_(None),
-    )
-    found = []
-    for column, condition in zip(columns, waiting, strict=True):
-        query = select(func.min(column))
-        found.append(session.exec(query if condition is None else query.where(condition)).one())
-    held_back = (col(Outbox.delivery_id).is_(None), col(Outbox.not_before) > now)
-    found.append(session.exec(select(func.min(Outbox.not_before)).where(*held_back)).one())
-    return min((one for one in found if one is not None), default=None)
+    """Return when the next thing after now is due; messages that are held back count as well."""
+    wanted = [(kind.when, kind.conditions) for kind in KINDS]
+    wanted += [(col(Pool.round_due_at), ()), (col(Outbox.not_before), (col(Outbox.delivery_id).is_(None),))]
+    moments = [session.exec(select(func.min(when)).where(when > now, *conditions)).one() for when, conditions in wanted]
+    return min((one for one in moments if one is not None), default=None)
+
+
+def _look(house: House, now: datetime, tried: set[Due]) -> tuple[list[Due], datetime | None]:
+    """Return what is due and was not tried yet, in order; and when the next thing is due."""
+    with house.store.read() as session:
+        found = [
+            Due(at, number, pool_id, row_id)
+            for number, kind in enumerate(KINDS)
+            for pool_id, row_id, at in session.exec(
+                select(kind.table.pool_id, kind.table.id, kind.when).where(kind.when <= now, *kind.conditions)
+            )
+        ]
+        rounds = select(Pool.id, Pool.round_due_at).where(col(Pool.round_due_at) <= now)
+        found += [Due(at, ROUND, pool_id, 0) for pool_id, at in session.exec(rounds) if at is not None]
+        return sorted(set(found) - tried), next_due(session, now)
+
+
+def _is_behind(house: House, now: datetime, is_caught_up: Callable[[], bool]) -> bool:
+    with house.store.read() as session:
+        return not is_caught_up() or inbox.count_waiting(session, now) > 0
+
+
+def _succeeds(house: House, due: Due, now: datetime) -> bool:
+    """Do one due thing in a transaction of its own; return whether that went well."""
+    try:
+        if due.kind == ROUND:
+            _hold_round(house, due.pool_id, now)
+        else:
+            _do(house, KINDS[due.kind], due, now)
+    except Exception as error:
+        log.exception("%s could not be done", due)
+        house.on_fault(error)
+        return False
+    return True
+
+
+def _do(house: House, kind: Kind, due: Due, now: datetime) -> None:
+    with house.store.write() as session:
+        lock_pool(session, due.pool_id)
+        where = (kind.table.pool_id == due.pool_id, kind.table.id == due.row_id, *kind.conditions)
+        if session.exec(select(kind.when).where(*where)).first() != due.at:
+            return  # somebody else was quicker
+        happened = kind.act(session, session.get_one(kind.table, (due.pool_id, due.row_id)), now)
+        # The moment is part of the key: the next reminder of the same row is another message.
+        key = f"due:{kind.name}:{due.pool_id}:{due.row_id}:{due.at.isoformat()}"
+        desk = Desk(session, now, key, language=house.language)
+        notices.tell(desk, happened)
+        desk.draw()
 
 
 def _hold_round(house: House, pool_id: int, now: datetime) -> None:
@@ -82,42 +145,13 @@ def _hold_round(house: House, pool_id: int, now: datetime) -> None:
             desk.draw()
 
 
-Key = tuple[int, int]
+# What is done, by kind
 
 
-def _run_one(
-    house: House,
-    find: Callable[[Session, datetime], Key | None],
-    act: Callable[[Session, Key, datetime], Sequence[Event]],
-    now: datetime,
-) -> bool:
-    """Do one due thing in a transaction of its own; return whether there was one."""
-    with house.store.read() as session:
-        if find(session, now) is None:
-            return False
-    with house.store.write() as session:
-        key = find(session, now)
-        if key is None:
-            return False
-        lock_pool(session, key[0])
-        happened = act(session, key, now)
-        desk = Desk(
-            session, now, f"due:{act.__name__}:{key[0]}:{key[1]}:{int(now.timestamp())}", language=house.language
-        )
-        notices.tell(desk, happened)
-        desk.draw()
-    return True
-
-
-def _due_claim(session: Session, now: datetime) -> Key | None:
-    query = select(Claim.pool_id, Claim.id).where(col(Claim.deadline_at) <= now)
-    return session.exec(query.order_by(col(Claim.deadline_at), col(Claim.id)).limit(1)).first()
-
-
-def _attend_claim(session: Session, key: Key, now: datetime) -> Sequence[Event]:
+def _attend_claim(session: Session, claim: Claim, now: datetime) -> Sequence[Event]:
     """Remind, release or confirm a claim, whatever its stage says; then set the next deadline."""
-    claim = session.get_one(Claim, key)
-    task, member = session.get_one(Task, (key[0], claim.task_id)), session.get_one(Member, (key[0], claim.member_id))
+    pool_id = claim.pool_id
+    task, member = session.get_one(Task, (pool_id, claim.task_id)), session.get_one(Member, (pool_id, claim.member_id))
     if claim.stage == "confirm":
         return reports.finish(session, task, claim, None, now)
     if claim.stage == "release":
@@ -128,43 +162,20 @@ def _attend_claim(session: Session, key: Key, now: datetime) -> Sequence[Event]:
     return [ReminderDue(task, claim, member, is_overdue)]
 
 
-def _due_task(session: Session, now: datetime) -> Key | None:
-    query = select(Task.pool_id, Task.id).where(col(Task.next_at) <= now)
-    return session.exec(query.order_by(col(Task.next_at), col(Task.id)).limit(1)).first()
+def _expire(session: Session, batch: Batch, now: datetime) -> Sequence[Event]:
+    return [batches.expire(session, batch, now)]
 
 
-def _recur(session: Session, key: Key, now: datetime) -> Sequence[Event]:
-    return recurring.recur(session, session.get_one(Task, key), now)
-
-
-def _due_batch(session: Session, now: datetime) -> Key | None:
-    query = select(Batch.pool_id, Batch.id).where(
-        col(Batch.until_at) <= now, col(Batch.expired_at).is_(None), Batch.left > 0
-    )
-    return session.exec(query.order_by(col(Batch.until_at), col(Batch.id)).limit(1)).first()
-
-
-def _expire(session: Session, key: Key, now: datetime) -> Sequence[Event]:
-    return [batches.expire(session, session.get_one(Batch, key), now)]
-
-
-def _due_pledge(session: Session, now: datetime) -> Key | None:
-    query = select(Pledge.pool_id, Pledge.id).where(col(Pledge.by_at) <= now, col(Pledge.ended_at).is_(None))
-    return session.exec(query.order_by(col(Pledge.by_at), col(Pledge.id)).limit(1)).first()
-
-
-def _end_pledge(session: Session, key: Key, now: datetime) -> Sequence[Event]:
-    pledge = session.get_one(Pledge, key)
+def _end_pledge(session: Session, pledge: Pledge, now: datetime) -> Sequence[Event]:
     pledge.ended_at = now
-    product = session.get_one(Product, (key[0], pledge.product_id))
-    return [PledgeEnded(session.get_one(Good, (key[0], product.good_id)), product, pledge)]
+    product = session.get_one(Product, (pledge.pool_id, pledge.product_id))
+    return [PledgeEnded(session.get_one(Good, (pledge.pool_id, product.good_id)), product, pledge)]
 
 
-STEPS: tuple[
-    tuple[Callable[[Session, datetime], Key | None], Callable[[Session, Key, datetime], Sequence[Event]]], ...
-] = (
-    (_due_claim, _attend_claim),
-    (_due_task, _recur),
-    (_due_batch, _expire),
-    (_due_pledge, _end_pledge),
+KINDS = (
+    Kind("claim", Claim, col(Claim.deadline_at), (), _attend_claim),
+    Kind("task", Task, col(Task.next_at), (), recurring.recur),
+    Kind("batch", Batch, col(Batch.until_at), (col(Batch.expired_at).is_(None), col(Batch.left) > 0), _expire),
+    Kind("pledge", Pledge, col(Pledge.by_at), (col(Pledge.ended_at).is_(None),), _end_pledge),
 )
+ROUND = len(KINDS)

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import select
 
-from core.chat import access, arguments, notices, outbox
+from core.chat import access, arguments, notices, outbox, wizard
 from core.chat.command import Command, Press, Table
 from core.chat.context import Context
 from core.chat.message import Choice, Event, Incoming, Message, Priority, Reply, Where
 from core.chat.parameters import Kind
 from core.chat.plain_words import as_command
-from core.chat.refusals import refuse
 from core.chat.text import Text
 from core.clean import shorten
 from core.errors import NotAdmittedError, Refusal
@@ -212,13 +211,12 @@ class Handling:
         try:
             with self.session.begin_nested():
                 access.admit(context, command.who, pool_id, project_id)
-                pool_id = context.pool_id if context.has_pool else 0
                 values = arguments.read(rest, command.parameters, context.now, context.say.zone)
                 replies = context.run(command, values)
                 self.session.flush()
         except Refusal as refusal:
             self.session.expire_all()
-            self._refuse(context, refusal, pool_id, project_id)
+            self._refuse(context, refusal, context.pool_id if context.has_pool else pool_id, project_id)
             return False
         for reply in replies:
             self._send(context, reply)
@@ -234,12 +232,13 @@ class Handling:
         if isinstance(refusal, NotAdmittedError):
             access.ask_to_join(context, pool_id, project_id)
             self._tell(context)
-        line, choices = refuse(context.say, refusal, context.text)
-        if self.event.kind is Incoming.PRESS and not choices:
-            self._toast(line)
+        reply = wizard.answer(context, refusal)
+        if self.event.kind is Incoming.PRESS and not reply.choices and not reply.answers:
+            self._toast(reply.text)
             return
-        carried = tuple(replace(one, pool_id=one.pool_id or pool_id) for one in choices)
-        self.desk.post(self.chat, Message(line, carried, reply_to=self.event.ref), Priority.REPLY)
+        choices = tuple(replace(one, pool_id=one.pool_id or pool_id) for one in reply.choices)
+        message = Message(reply.text, choices, reply.answers, reply_to=self.event.ref)
+        self.desk.post(self.chat, message, Priority.REPLY)
 
     def _unknown(self, context: Context) -> None:
         if self.event.kind is Incoming.PRESS:

@@ -53,6 +53,7 @@ class Adapter(Protocol):
 
     platform: str
     card_seconds: int  # a card is edited at most once in so many seconds
+    repeats_safely: bool  # the platform takes a parcel's key twice for once
 
     async def start(self) -> None:
         """Connect. Raises AdapterError when the settings do not work."""

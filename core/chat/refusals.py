@@ -220,6 +220,13 @@ LINES: dict[type[Refusal], Callable[[Say, Any], Text]] = {
     ),
     e.NotAdmittedError: lambda say, x: say("{name} has yet to let you in; its people have been asked.", name=x.name),
     e.LastOfKindError: _last_of_kind,
+    e.NotInProjectError: lambda say, x: say(
+        "{name} isn't in {project}. See `/members`", name=x.name, project=x.project
+    ),
+    e.NotYourButtonError: lambda say, x: say(
+        "That button is for whoever asked. For yourself: `/{command}`", command=x.command
+    ),
+    e.NotInPrivateError: lambda say, _: say("That's for a group chat: type it where your project talks."),
     e.NotSpokenForError: lambda say, x: say("{name} speaks for themselves, or for another project.", name=x.name),
     e.NotForOthersError: lambda say, x: say(
         "'{word}' can't be said for somebody else. What can: {names}.", word=x.word, names=", ".join(x.names)

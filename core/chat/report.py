@@ -72,7 +72,7 @@ def message(session: Session, say: Say, event: RoundHeld, project_id: int) -> Me
     if not shown:
         return None
     head = say("**Round {number}** · {when}", number=event.round.number, when=say.when(event.round.due_at or say.now))
-    tail = _shared(say, event.outcome)
+    tail = shared(say, event.outcome)
     choices = [
         choice for line in own if line in shown for choice in line.choices if choice.project_id in {0, project_id}
     ]
@@ -210,7 +210,8 @@ def tell_waiting(desk: Desk, event: RoundHeld) -> None:
         desk.to_member(steward, write)
 
 
-def _shared(say: Say, outcome: Outcome) -> Text:
+def shared(say: Say, outcome: Outcome) -> Text:
+    """Return what was shared with all, or carried by all."""
     if not outcome.shares:
         return Text()
     total, each = sum(row.amount for row in outcome.shares), outcome.shares[0].amount

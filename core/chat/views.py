@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import Session, col, func, select
 
-from core import stock
+from core import stock, undo
+from core.chat.choices import quoted
+from core.chat.choices import undo as choice_to_undo
 from core.chat.message import Choice
 from core.chat.text import Text, joined
 from core.reports import backers_needed, count_backers
@@ -15,7 +17,10 @@ from core.tasks import bids_on, claims_of
 from core.units import ORDINARY_WEIGHT, effort, round_half_up, show_weight
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
     from core.chat.say import Say
+    from core.tables import Pool
 
 
 def good_of(session: Session, product: Product) -> Good:
@@ -31,6 +36,33 @@ def name_of(session: Session, pool_id: int, member_id: int) -> str:
 def amount(say: Say, good: Good, count: int) -> str:
     """Show units of a good."""
     return say.amount(count, good.name, good.unit, good.units)
+
+
+def named(say: Say, good: Good, count: int) -> Text:
+    """Show units with the good's name: `2 loaves of bread`, or `2 bread` where it has no unit."""
+    units = amount(say, good, count)
+    return say("{units} of {good}", units=units, good=good.name) if good.unit else Text.of(units)
+
+
+def next_round(say: Say, pool: Pool) -> Text:
+    """Show when the pool's next round decides."""
+    return say.when(pool.round_due_at or say.now)
+
+
+def project_of(session: Session, product: Product) -> Project:
+    """Return the project that makes a product."""
+    return session.get_one(Project, (product.pool_id, product.project_id))
+
+
+def has_free_slot() -> ColumnElement[bool]:
+    """Return the condition that not all slots of a task are taken."""
+    taken = (
+        select(func.count())
+        .select_from(Claim)
+        .where(Claim.pool_id == Task.pool_id, Claim.task_id == Task.id, col(Claim.ended_at).is_(None))
+        .scalar_subquery()
+    )
+    return taken < col(Task.slots)
 
 
 def task_title(say: Say, task: Task) -> Text:
@@ -121,21 +153,31 @@ def _backing(session: Session, say: Say, task: Task) -> Text:
     return say("Counts once another project backs it: `/back {number}`", number=task.number)
 
 
-def task_choices(session: Session, say: Say, task: Task) -> tuple[Choice, ...]:
-    """Return the buttons that fit where a task stands."""
+def task_choices(session: Session, say: Say, task: Task, *, alone: bool = True) -> tuple[Choice, ...]:
+    """Return the buttons that fit where a task stands. `alone`: under it are no buttons of other tasks."""
     if task.cancelled_at is not None:
         return ()
-    claims = claims_of(session, task)
-    number = task.number
+    claims, number = claims_of(session, task), task.number
     found: list[tuple[Text, str]] = []
     if task.slots > len(claims) and task.closed_at is None:
         if task.opened_at is None:
-            found.append((say("I'd do #{number}", number=number), f"bid {number} {show_weight(task.weight)}"))
+            label = say("I'd do it") if alone else say("I'd do #{number}", number=number)
+            found.append((label, f"bid {number} {show_weight(task.weight)}"))
         else:
             found.append((say("Claim #{number}", number=number), f"claim {number}"))
     if any(one.reported_at is None for one in claims):
         found.append((say("Done #{number}", number=number), f"done {number}"))
         found.append((say("Drop #{number}", number=number), f"drop {number}"))
+    found += _report_choices(say, task, claims)
+    if _wants_backers(session, task, claims):
+        found.append((say("Back #{number}", number=number), f"back {number}"))
+    choices = [Choice(str(label), command, task.pool_id) for label, command in found]
+    deed = undo.last_on(session, task, say.now) if alone else None
+    return (*choices, choice_to_undo(say, deed)) if deed is not None else tuple(choices)
+
+
+def _report_choices(say: Say, task: Task, claims: list[Claim]) -> list[tuple[Text, str]]:
+    number, found = task.number, []
     waiting = [one for one in claims if one.reported_at is not None and one.confirmed_at is None]
     if any(one.disputed_at is None for one in waiting):
         found.append((say("Confirm #{number}", number=number), f"confirm {number}"))
@@ -143,9 +185,7 @@ def task_choices(session: Session, say: Say, task: Task) -> tuple[Choice, ...]:
     if any(one.disputed_at is not None for one in waiting):
         found.append((say("Accept #{number}", number=number), f"accept {number}"))
         found.append((say("Reject #{number}", number=number), f"reject {number}"))
-    if _wants_backers(session, task, claims):
-        found.append((say("Back #{number}", number=number), f"back {number}"))
-    return tuple(Choice(str(label), command, task.pool_id) for label, command in found)
+    return found
 
 
 def _wants_backers(session: Session, task: Task, claims: list[Claim]) -> bool:
@@ -197,8 +237,7 @@ def good_details(session: Session, say: Say, good: Good) -> Text:
     """Show all there is to say about a good; also its live card."""
     lines = [good_line(session, say, good)]
     for offer in stock.offers(session, good):
-        project = session.get_one(Project, (good.pool_id, offer.product.project_id))
-        parts = [Text.of(project.name)]
+        parts = [Text.of(project_of(session, offer.product).name)]
         if not good.free:
             parts.append(say("{count} left", count=offer.units))
         if offer.units:
@@ -213,7 +252,12 @@ def good_details(session: Session, say: Say, good: Good) -> Text:
 
 def good_choices(say: Say, good: Good) -> tuple[Choice, ...]:
     """Return the buttons under a good."""
-    return (Choice(str(say("Want {good}", good=good.name)), f'want "{good.name}"', good.pool_id),)
+    return (Choice(str(say("Want {good}", good=good.name)), f"want {quoted(good.name)}", good.pool_id),)
+
+
+def good_answers(good: Good) -> str:
+    """Return the command that a plain reply to a good's card is for: a bid, unless it is free."""
+    return "" if good.free else f"bid {quoted(good.name)}"
 
 
 def want_line(session: Session, say: Say, good: Good, want: Want) -> Text:
@@ -232,7 +276,7 @@ def want_line(session: Session, say: Say, good: Good, want: Want) -> Text:
         parts.append(say("at cost"))
     if want.product_id is not None:
         product = session.get_one(Product, (want.pool_id, want.product_id))
-        parts.append(say("from {project}", project=session.get_one(Project, (want.pool_id, product.project_id)).name))
+        parts.append(say("from {project}", project=project_of(session, product).name))
     if want.every_round:
         parts.append(say("every round"))
     return joined(parts, ", ")

@@ -143,9 +143,8 @@ def _fund(inputs: Inputs, given: list[GivenRow], due: dict[int, int]) -> dict[in
     funded = {row.id: 0 for row in inputs.contributions}
     for good_id, found in increases.items():
         raised = dict(sorted(found.items()))
-        if total := sum(raised.values()):
-            paid = apportion(min(total, costs[good_id]), list(raised.values())).tolist()
-            funded |= zip(raised, paid, strict=True)
+        paid = apportion(min(sum(raised.values()), costs[good_id]), list(raised.values())).tolist()
+        funded |= zip(raised, paid, strict=True)
     return funded
 
 

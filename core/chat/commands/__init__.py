@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from core.chat.command import Table
-from core.chat.commands import goods, guide, me, people, pool, project, tasks
+from core.chat.commands import goods, guide, handover, me, people, pool, project, reports, speaking, tasks, wants
 
 
 def table() -> Table:
     """Return the table of all commands."""
-    topics = (tasks.command, goods.command, me.command, pool.command, project.command, people.command, guide.command)
-    return Table(topics)
+    work, things = (tasks.command, reports.command), (goods.command, wants.command, handover.command)
+    rest = (me.command, pool.command, project.command, people.command, speaking.command, guide.command)
+    return Table((*work, *things, *rest))

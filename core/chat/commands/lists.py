@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import Session, col, func, or_, select
 
+from core.chat import views
+from core.chat.message import Choice
+from core.chat.parameters import Kind, Parameter
 from core.numbers import read_hours, tries_hours
 from core.tables import Bid, Claim, Member, Task
 from core.units import show_hours
@@ -15,7 +18,10 @@ from core.units import show_hours
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
+    from core.chat.context import Context
+
 PAGE = re.compile(r"page:[0-9]{1,3}")
+PAGED = (Parameter("page", Kind.COUNT, optional=True),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,14 @@ class Filter:
         parts = [*self.words, *(["mine"] if self.mine else [])]
         parts += [show_hours(self.hours_max).replace(" ", "")] if self.hours_max else []
         return " ".join([*parts, f"page:{page + 1}"])
+
+
+def page_choices(context: Context, typed: str, page: int, *, has_more: bool) -> list[Choice]:
+    """Return the buttons to the pages before and after one; `typed` is the command without its page."""
+    say, project_id = context.say, context.project.id if context.has_project else 0
+    found = [(say("More"), page + 1)] if has_more else []
+    found += [(say("Back"), page - 1)] if page > 1 else []
+    return [Choice(str(label), f"{typed} {number}", context.pool_id, project_id) for label, number in found]
 
 
 def read_page(word: str) -> int:
@@ -64,12 +78,6 @@ def open_tasks(session: Session, member: Member, wanted: Filter, size: int) -> t
 
 
 def _conditions(member: Member, wanted: Filter) -> list[ColumnElement[bool]]:
-    taken = (
-        select(func.count())
-        .select_from(Claim)
-        .where(Claim.pool_id == Task.pool_id, Claim.task_id == Task.id, col(Claim.ended_at).is_(None))
-        .scalar_subquery()
-    )
     conditions: list[ColumnElement[bool]] = [col(Task.pool_id) == member.pool_id, col(Task.closed_at).is_(None)]
     if wanted.mine:
         own = select(Claim.task_id).where(
@@ -78,7 +86,7 @@ def _conditions(member: Member, wanted: Filter) -> list[ColumnElement[bool]]:
         bids = select(Bid.task_id).where(Bid.pool_id == member.pool_id, Bid.member_id == member.id)
         conditions.append(or_(col(Task.id).in_(own), col(Task.id).in_(bids)))
     else:
-        conditions.append(taken < col(Task.slots))
+        conditions.append(views.has_free_slot())
     if wanted.hours_max:
         conditions.append(col(Task.hours) <= wanted.hours_max)
     conditions += [col(Task.title).icontains(word, autoescape=True) for word in wanted.words]

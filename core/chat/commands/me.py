@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from sqlmodel import col, or_, select
 
 from core import goods, ledger, undo, wants
 from core.chat import views, why
+from core.chat.choices import quoted
 from core.chat.command import Commands, Press, Who
+from core.chat.commands.lists import PAGED, page_choices
 from core.chat.message import Choice, Reply
 from core.chat.parameters import Kind, Parameter
 from core.chat.text import Text, joined
 from core.chat.values import read_name
 from core.names import key_of, unique_name
-from core.settings import N_, MemberSettings
-from core.tables import Claim, Good, Member, Task, Transfer
+from core.settings import N_, MemberSettings, UnknownSettingError
+from core.tables import Bid, Claim, Good, Member, Product, Task, Transfer, Want
 
 if TYPE_CHECKING:
     from core.chat.context import Context
-    from core.chat.say import Say
 
 command = Commands("me")
 HISTORY_PAGE = 8
+LINES_MAX = 6
 
 
 @command("me", who=Who.ANY, does=N_("your balance, tasks and wants"), press=Press.AGAIN)
@@ -44,37 +47,66 @@ def me(context: Context) -> Reply:
     ]
     if waiting:
         lines.append(say("Waiting: {hours} (confirmed, not yet wanted)", hours=say.hours(waiting)))
-    lines += [views.task_line(session, say, task) for task in _own_tasks(context)]
-    lines += [_want_line(context, say, want.good_id) for want in wants.wants_of(session, member)]
-    return context.private(joined(lines), Choice(str(say("Why")), "why", context.pool_id))
+    choices = [Choice(str(say("Why")), "why", context.pool_id)]
+    return context.private(joined([*lines, *_own_tasks(context), *_own_wants(context)]), *choices)
 
 
-def _own_tasks(context: Context) -> list[Task]:
+def _own_tasks(context: Context) -> list[Text]:
+    """Return the sender's tasks that are not confirmed yet, and their bids on others; beyond some, how to see all."""
+    session, say = context.session, context.tell
+    mine = (Claim.pool_id == context.pool_id, Claim.member_id == context.member.id)
     query = (
         select(Task)
         .join(Claim, (col(Claim.pool_id) == Task.pool_id) & (col(Claim.task_id) == Task.id))
-        .where(Claim.pool_id == context.pool_id, Claim.member_id == context.member.id)
-        .where(col(Claim.ended_at).is_(None), col(Claim.confirmed_at).is_(None))
+        .where(*mine, col(Claim.ended_at).is_(None), col(Claim.confirmed_at).is_(None))
     )
-    return list(context.session.exec(query.order_by(col(Task.due_at), col(Task.number))).all())
+    claimed = session.exec(query.order_by(col(Task.due_at), col(Task.number))).all()
+    bids = (
+        select(Bid, Task)
+        .join(Task, (col(Task.pool_id) == Bid.pool_id) & (col(Task.id) == Bid.task_id))
+        .where(Bid.pool_id == context.pool_id, Bid.member_id == context.member.id)
+    )
+    lines = [views.task_line(session, say, task) for task in claimed]
+    lines += [
+        say("Bid: {task} at {weight}", task=views.task_title(say, task), weight=say.weight(bid.weight))
+        for bid, task in session.exec(bids.order_by(col(Task.number)))
+    ]
+    return lines if len(lines) <= LINES_MAX else [*lines[:LINES_MAX], say("… all of them: `/tasks mine`")]
 
 
-def _want_line(context: Context, say: Say, good_id: int) -> Text:
-    good = context.session.get_one(Good, (context.pool_id, good_id))
-    want = wants.standing_want(context.session, good, context.member)
-    line = views.want_line(context.session, say, good, want) if want else Text()
-    return say("Want: ") + line
+def _own_wants(context: Context) -> list[Text]:
+    """Return the units that wait for the sender, and what they want."""
+    say, session = context.tell, context.session
+    units: Counter[int] = Counter()
+    for unit in goods.to_collect(session, context.member):
+        units[session.get_one(Product, (context.pool_id, unit.product_id)).good_id] += 1
+    lines = []
+    for good_id, count in sorted(units.items()):
+        good = session.get_one(Good, (context.pool_id, good_id))
+        lines.append(
+            say("For you: {count}. Got it? `/collected {good}`", count=views.named(say, good, count), good=good.name)
+        )
+    found = [_want_line(context, want) for want in wants.wants_of(session, context.member)]
+    return [*lines, *found] if len(found) <= LINES_MAX else [*lines, *found[:LINES_MAX], say("… all of them: `/wants`")]
 
 
-@command("wants", who=Who.ANY, does=N_("your standing wants"), press=Press.AGAIN)
-def my_wants(context: Context) -> Reply:
+def _want_line(context: Context, want: Want) -> Text:
+    good = context.session.get_one(Good, (context.pool_id, want.good_id))
+    return context.tell("Want: {want}", want=views.want_line(context.session, context.tell, good, want))
+
+
+@command("wants", *PAGED, who=Who.ANY, does=N_("your standing wants"), press=Press.AGAIN)
+def my_wants(context: Context, page: int = 1) -> Reply:
     """List the sender's wants."""
-    say, found = context.tell, wants.wants_of(context.session, context.member)
+    say, begin = context.tell, (page - 1) * LINES_MAX
+    every = wants.wants_of(context.session, context.member)
+    found = every[begin : begin + LINES_MAX]
     if not found:
         return context.private(say("You want nothing at the moment. What there is: `/goods`"))
     names = [context.session.get_one(Good, (context.pool_id, want.good_id)).name for want in found]
-    choices = [Choice(str(say("No {good}", good=name)), f'unwant "{name}"', context.pool_id) for name in names]
-    return context.private(joined(_want_line(context, say, want.good_id) for want in found), *choices)
+    choices = [Choice(str(say("No {good}", good=name)), f"unwant {quoted(name)}", context.pool_id) for name in names]
+    choices += page_choices(context, "wants", page, has_more=len(every) > begin + LINES_MAX)
+    return context.private(joined(_want_line(context, want) for want in found), *choices)
 
 
 @command(
@@ -105,7 +137,7 @@ def why_good(context: Context, name: str = "") -> Reply:
 
 @command(
     "history",
-    Parameter("page", Kind.COUNT, optional=True),
+    *PAGED,
     who=Who.ANY,
     does=N_("everything that moved your balance"),
     press=Press.AGAIN,
@@ -121,8 +153,8 @@ def history(context: Context, page: int = 1) -> Reply:
     if not found:
         return context.private(say("Nothing has moved your balance yet."))
     lines = [why.transfer_line(context, say, row) for row in found[:HISTORY_PAGE]]
-    more = [Choice(str(say("Older")), f"history {page + 1}", context.pool_id)] if len(found) > HISTORY_PAGE else []
-    return context.private(joined(lines), *more)
+    pages = page_choices(context, "history", page, has_more=len(found) > HISTORY_PAGE)
+    return context.private(joined(lines), *pages)
 
 
 @command("undo", Parameter("deed", Kind.TASK, optional=True), who=Who.ANY, does=N_("take back what you just did"))
@@ -140,7 +172,9 @@ def take_back(context: Context, deed: int | None = None) -> Reply:
         "pledge": say("pledge"),
         "made": say("batch"),
     }
-    return context.in_place(say("{name} took it back: {kind}.", name=context.member.name, kind=names[undone.kind]))
+    text = say("{name} took it back: {kind}.", name=context.member.name, kind=names[undone.kind])
+    is_card = context.pressed is not None and context.pressed.payload.get("subject")
+    return context.reply(text) if is_card else context.in_place(text)  # a live card follows by itself
 
 
 @command(
@@ -153,18 +187,8 @@ def take_back(context: Context, deed: int | None = None) -> Reply:
 def change(context: Context, key: str = "", value: str = "") -> Reply:
     """Change one of the sender's own settings, or list them all with what they are for."""
     member, say = context.member, context.say
-    if not key or not value:
-        settings = MemberSettings(member.settings)
-        lines = [
-            context.tell(
-                "**{key}** {value}: {help}",
-                key=name,
-                value=settings.shown(name),
-                help=context.tell.translate(setting.help),
-            )
-            for name, setting in MemberSettings.table.items()
-        ]
-        return context.private(joined([context.tell("**name** {name}", name=member.name), *lines]))
+    if not value:
+        return context.private(_settings(context, key))
     if key == "name":
         return rename(context, member, value)
     member.settings = MemberSettings.change(member.settings, key, value)
@@ -173,6 +197,21 @@ def change(context: Context, key: str = "", value: str = "") -> Reply:
             "{name}: {key} is {value} now.", name=member.name, key=key, value=MemberSettings(member.settings).shown(key)
         )
     )
+
+
+def _settings(context: Context, key: str) -> Text:
+    """Return the sender's settings with what they are for, or the one of that name."""
+    say, settings = context.tell, MemberSettings(context.member.settings)
+    lines = [
+        say("**{key}** {value}: {help}", key=name, value=settings.shown(name), help=say.translate(setting.help))
+        for name, setting in MemberSettings.table.items()
+        if key in {"", name}
+    ]
+    if key in {"", "name"}:
+        lines.insert(0, say("**name** {name}", name=context.member.name))
+    if not lines:
+        raise UnknownSettingError(key, ("name", *MemberSettings.table))
+    return joined(lines)
 
 
 def rename(context: Context, member: Member, value: str) -> Reply:

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, select
 
 from core import export, leaving, ledger, members, projects
-from core.chat import arguments
+from core.chat.choices import own, quoted
 from core.chat.command import Commands, Press, Who
+from core.chat.commands.lists import PAGE as PAGES
+from core.chat.commands.lists import read_page
 from core.chat.commands.tasks import find_member
-from core.chat.message import Choice, Where
-from core.chat.parameters import Kind, Parameter
+from core.chat.message import Choice
+from core.chat.parameters import Kind, MissingError, Parameter
 from core.chat.text import joined
-from core.errors import NotForOthersError, NotSpokenForError, NotStewardError
+from core.errors import NotInProjectError
+from core.events import Admitted, JoinRequested
 from core.settings import N_
 from core.store import lock_pool
 from core.tables import Member
@@ -25,12 +28,11 @@ if TYPE_CHECKING:
 
     from core.chat.context import Context
     from core.chat.message import Reply
+    from core.chat.text import Text
     from core.periods import Period
 
 command = Commands("people")
-PAGE = 20
-# What a maintainer can do for a member without a phone: their own doings, never a word on somebody's work.
-SPEAKABLE = ("claim", "drop", "done", "did", "bid", "want", "unwant", "collected", "missing", "break")
+PAGE = 10
 
 
 @command("join", Parameter("code", Kind.CODE), who=Who.ALL, does=N_("join a pool by its code"))
@@ -55,16 +57,39 @@ def join(context: Context, code: str) -> Reply:
 def admit(context: Context, name: str) -> Reply:
     """Admit somebody to the pool (stewards) or to the project (maintainers)."""
     member, say = find_member(context, name), context.say
-    if member.admitted_at is None:
+    place, is_in = _asked(context, member)
+    if not is_in:
+        _let_in(context, member)
+        context.emit(Admitted(place, member))
+    return context.in_place(say("{name} is in {place} now.", name=member.name, place=place))
+
+
+@command("refuse", Parameter("name", Kind.NAME), who=Who.ANY, does=N_("do not let somebody in who asked"))
+def refuse(context: Context, name: str) -> Reply:
+    """Answer a request with no: who asked is told, and does not ask again by every command."""
+    member, say = find_member(context, name), context.say
+    place, is_in = _asked(context, member)
+    if is_in:
+        return context.in_place(say("{name} is in {place}. To change that: `/remove {name}`", name=name, place=place))
+    context.emit(Admitted(place, member, refused=True))
+    return context.in_place(say("{name} is not let into {place}.", name=member.name, place=place))
+
+
+def _asked(context: Context, member: Member) -> tuple[str, bool]:
+    """Return where a member asks to be let in (the pool first), and whether they are; refuse who has no say there."""
+    if member.admitted_at is None or not context.has_project:
         members.require_steward(context.session, context.pool, context.member)
-        member.admitted_at = context.now
-        return context.in_place(say("{name} is in {pool} now.", name=member.name, pool=context.pool.name))
-    if not context.has_project:
-        return context.in_place(say("{name} is in {pool} already.", name=member.name, pool=context.pool.name))
+        return context.pool.name, member.admitted_at is not None
     members.require_maintainer(context.session, context.project, context.member)
+    return context.project.name, members.is_in(context.session, context.project, member)
+
+
+def _let_in(context: Context, member: Member) -> None:
+    if member.admitted_at is None:
+        member.admitted_at = context.now
+        return
     membership, _events = members.join_project(context.session, context.project, member, context.now)
     membership.admitted_at = membership.admitted_at or context.now
-    return context.in_place(say("{name} is in {project} now.", name=member.name, project=context.project.name))
 
 
 @command(
@@ -75,17 +100,38 @@ def admit(context: Context, name: str) -> Reply:
     press=Press.AGAIN,
 )
 def overview(context: Context, words: str = "") -> Reply:
-    """List the members, those of the channel's project where there is one."""
-    query = select(Member.name).where(
+    """List the members with their roles, ten to a page."""
+    say, session = context.say, context.session
+    page = next((read_page(word) for word in words.split() if PAGES.fullmatch(word)), 0)
+    wanted = [word for word in words.split() if not PAGES.fullmatch(word)]
+    query = select(Member).where(
         Member.pool_id == context.pool_id, col(Member.left_at).is_(None), col(Member.admitted_at).is_not(None)
     )
-    for word in words.split():
+    for word in wanted:
         query = query.where(col(Member.name).icontains(word, autoescape=True))
-    found = context.session.exec(query.order_by(col(Member.name_key)).limit(PAGE + 1)).all()
-    say = context.say
-    names = ", ".join(found[:PAGE]) or "–"
-    more = say(" … To narrow it down: `/members WORD`") if len(found) > PAGE else ""
-    return context.reply(say("Members: {names}", names=names) + more)
+    found = session.exec(query.order_by(col(Member.name_key)).offset(page * PAGE).limit(PAGE + 1)).all()
+    lines = [joined([member.name, *_roles(context, member)], " · ") for member in found[:PAGE]]
+    pages = [(say("More"), page + 2)] if len(found) > PAGE else []
+    pages += [(say("Back"), page)] if page else []
+    choices = [
+        Choice(str(label), " ".join(["members", *wanted, f"page:{number}"]), context.pool_id) for label, number in pages
+    ]
+    return context.in_place(joined(lines) or say("Nobody by that name. See `/members`"), choices)
+
+
+def _roles(context: Context, member: Member) -> list[Text]:
+    """Return what a member does for the pool and its projects, and whether they are away."""
+    say, session = context.say, context.session
+    found = [say("steward")] if member.steward else []
+    own = members.projects_of(session, member)
+    found += [
+        say("maintains {project}", project=one.name) for one in own if members.is_maintainer(session, one, member)
+    ]
+    if member.person_id is None:
+        found.append(say("without a phone"))
+    if member.break_until is not None and member.break_until > context.now:
+        found.append(say("off until {when}", when=say.when(member.break_until)))
+    return found
 
 
 @command("member new", Parameter("name", Kind.NAME), who=Who.MAINTAINER, does=N_("a member without a phone"))
@@ -93,8 +139,9 @@ def new(context: Context, name: str) -> Reply:
     """Add a member for whom maintainers speak."""
     member = members.new_member(context.session, context.pool, name, None, context.now)
     member.admitted_at = context.now
-    membership, _events = members.join_project(context.session, context.project, member, context.now)
+    membership, events = members.join_project(context.session, context.project, member, context.now)
     membership.admitted_at = context.now
+    context.emit(*(event for event in events if not isinstance(event, JoinRequested)))
     say = context.say
     return context.reply(say("{name} is a member now. To speak for {name}: `/as {name} claim 12`", name=member.name))
 
@@ -103,26 +150,43 @@ def new(context: Context, name: str) -> Reply:
     "exempt",
     Parameter("name", Kind.NAME),
     Parameter("until", Kind.MOMENT, optional=True),
+    Parameter("off", Kind.FLAG, optional=True),
     who=Who.MAINTAINER,
-    does=N_("somebody need not share costs for a while"),
+    does=N_("somebody need not share costs for a while; with off, again"),
 )
-def exempt(context: Context, name: str, until: datetime | None = None) -> Reply:
+def exempt(context: Context, name: str, until: datetime | None = None, *, off: bool = False) -> Reply:
     """Exempt a member of the project; no reason is asked or shown."""
     member, say = find_member(context, name), context.say
     if not members.is_in(context.session, context.project, member):
-        raise NotStewardError(context.pool.name, ())
+        raise NotInProjectError(member.name, context.project.name)
+    if off:
+        member.exempt_from = member.exempt_until = member.exempt_project_id = None
+        return context.reply(say("{name} shares again.", name=member.name))
     member.exempt_from, member.exempt_until, member.exempt_project_id = context.now, until, context.project.id
-    when = say(" until {when}", when=say.when(until)) if until else ""
-    return context.reply(say("{name} is exempt", name=member.name) + when + ".")
+    if until is None:
+        return context.reply(say("{name} is exempt. To end it: `/exempt {name} off`", name=member.name))
+    return context.reply(say("{name} is exempt until {when}.", name=member.name, when=say.when(until)))
 
 
-@command("break", Parameter("period", Kind.PERIOD, example="2w"), who=Who.ANY, does=N_("take time off"))
-def take_break(context: Context, period: Period) -> Reply:
+@command(
+    "break",
+    Parameter("period", Kind.PERIOD, optional=True, example="2w"),
+    Parameter("off", Kind.FLAG, optional=True),
+    who=Who.ANY,
+    does=N_("take time off; with off, be back"),
+)
+def take_break(context: Context, period: Period | None = None, *, off: bool = False) -> Reply:
     """Pause; it counts in the rounds that open from now on."""
-    say = context.say
+    say, member = context.say, context.member
+    if off:
+        member.break_from = member.break_until = None
+        return context.reply(say("Welcome back, {name}.", name=member.name))
+    if period is None:
+        missing = "period"
+        raise MissingError(missing, Kind.PERIOD, "2w")
     until = period.after(context.now, say.zone)
-    members.take_break(context.member, until - context.now, context.now)
-    return context.reply(say("{name} is off until {when}. Enjoy it!", name=context.member.name, when=say.when(until)))
+    members.take_break(member, until - context.now, context.now)
+    return context.reply(say("{name} is off until {when}. Enjoy it!", name=member.name, when=say.when(until)))
 
 
 @command("leave", Parameter("sure", Kind.FLAG, optional=True), who=Who.ANY, does=N_("leave the pool"))
@@ -130,14 +194,13 @@ def leave(context: Context, *, sure: bool = False) -> Reply:
     """Leave the pool, after asking."""
     say, pool = context.say, context.pool
     if not sure:
-        balance = say.hours(ledger.balance(context.session, context.pool_id, context.member.id))
-        yes = Choice(str(say("Yes, leave {pool}", pool=pool.name)), "leave sure", context.pool_id)
-        ask = say(
-            "Leave {pool}? Your balance of {balance} goes to all, your claims and wants end.",
-            pool=pool.name,
-            balance=balance,
-        )
-        return context.reply(ask, yes)
+        lines = [say("Leave {pool}? Your claims, bids and wants end.", pool=pool.name)]
+        if context.is_private:
+            balance = ledger.balance(context.session, context.pool_id, context.member.id)
+            lines.append(say("Your balance of {balance} goes to all.", balance=say.hours(balance)))
+        else:
+            lines.append(say("Your balance goes to all."))
+        return context.reply(joined(lines), own(context, say("Yes, leave {pool}", pool=pool.name), "leave sure"))
     name = context.member.name
     context.emit(*leaving.leave(context.session, context.member, context.now))
     return context.in_place(say("{name} has left {pool}. All the best!", name=name, pool=pool.name))
@@ -153,10 +216,8 @@ def forget(context: Context, *, sure: bool = False) -> Reply:
     """Leave all pools and be made anonymous, after asking."""
     say = context.say
     if not sure:
-        yes = Choice(str(say("Yes, forget me")), "forget sure")
-        return context.reply(
-            say("Leave all pools and forget your name and notes? The sums stay. There's no way back."), yes
-        )
+        ask = say("Leave all pools and forget your name and notes? The sums stay. There's no way back.")
+        return context.reply(ask, own(context, say("Yes, forget me"), "forget sure"))
     events = leaving.forget(context.session, context.account.person_id, context.now)
     context.emit(*events)
     return context.in_place(say("Done. Your name and notes are gone; only sums stay."))
@@ -175,44 +236,21 @@ def remove(context: Context, name: str, *, sure: bool = False) -> Reply:
     if context.has_project:
         members.require_maintainer(context.session, context.project, context.member)
         place = context.project.name
+        if members.membership_of(context.session, context.project, member) is None:
+            raise NotInProjectError(member.name, place)
     else:
         members.require_steward(context.session, context.pool, context.member)
         place = context.pool.name
     if not sure:
-        yes = Choice(str(say("Yes, remove {name}", name=member.name)), f'remove "{member.name}" sure', context.pool_id)
+        command = f"remove {quoted(member.name)} sure"
+        project_id = context.project.id if context.has_project else 0
+        yes = Choice(str(say("Yes, remove {name}", name=member.name)), command, context.pool_id, project_id)
         return context.reply(say("Remove {name} from {place}?", name=member.name, place=place), yes)
     if context.has_project:
         leaving.end_membership(context.session, context.project, member)
     else:
         context.emit(*leaving.leave(context.session, member, context.now))
     return context.in_place(say("{name} is out of {place}.", name=member.name, place=place))
-
-
-@command(
-    "as",
-    Parameter("name", Kind.NAME),
-    Parameter("words", Kind.REST, example="claim 12"),
-    who=Who.ANY,
-    does=N_("speak for a member without a phone"),
-)
-def speak(context: Context, name: str, words: str) -> list[Reply]:
-    """Run a command for a member without a phone, always shown as such."""
-    member, speaker, say = find_member(context, name), context.member, context.say
-    shared = [
-        one
-        for one in members.projects_of(context.session, member)
-        if members.is_maintainer(context.session, one, speaker)
-    ]
-    if member.person_id is not None or not shared:
-        raise NotSpokenForError(member.name)
-    found = context.table.find(words.strip().removeprefix("/").removeprefix("!"))
-    if found is None or found[0].name not in SPEAKABLE:
-        raise NotForOthersError(words.split(maxsplit=1)[0][:20], SPEAKABLE)
-    command, rest = found
-    values = arguments.read(rest, command.parameters, context.now, say.zone)
-    context.enter(context.pool, context.project if context.has_project else shared[0], member)
-    prefix = say("{speaker} for {name}: ", speaker=speaker.name, name=member.name)
-    return [replace(one, text=prefix + one.text, where=Where.HERE) for one in context.run(command, values)]
 
 
 @command("privacy", who=Who.ALL, does=N_("what is stored about you"), press=Press.AGAIN)

@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, select
 
 from core import projects
-from core.chat import report
+from core.chat import report, views
+from core.chat.choices import NO_QUOTES, quoted
 from core.chat.command import Commands, Press, Who
+from core.chat.commands.lists import page_choices
 from core.chat.commands.tasks import find_member
 from core.chat.message import Choice, Reply
 from core.chat.parameters import Kind, Parameter
-from core.chat.text import Text, joined
-from core.errors import ChannelTakenError
+from core.chat.text import joined
+from core.chat.values import read_name
+from core.errors import ChannelTakenError, Refusal
 from core.members import count_members, remove_steward, require_steward, stewards
 from core.rounds.hold import preview
 from core.rounds.inputs import Inputs, Outcome
-from core.settings import N_, PoolSettings
+from core.settings import N_, PoolSettings, UnknownSettingError
 from core.tables import Round
 from core.timing import current_round
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 command = Commands("pool")
 ROUNDS_PAGE = 5
+LINES_PAGE = 10
 
 
 @command("pool new", Parameter("name", Kind.NAME), who=Who.ALL, does=N_("found a pool"))
@@ -48,10 +52,18 @@ def new(context: Context, name: str) -> Reply:
     if context.is_private:
         return context.reply(text)
     context.chat.pool_id = pool.id
-    ask = say("Is this group one of its projects? Then: `/project new NAME`")
+    ask = say("Is this group one of its projects? Reply with the project's name, or: `/project new NAME`")
+    return context.reply(joined([text, ask]), _yes(context), answers="project new")
+
+
+def _yes(context: Context) -> Choice:
+    """Return the button that makes this group a project: under the group's own name, if it can be a name."""
     title = context.chat.title
-    choices = [Choice(str(say("Yes: {title}", title=title)), f'project new "{title}"', pool.id)] if title else []
-    return context.reply(joined([text, ask]), *choices, answers="project new")
+    try:
+        name = read_name(title.translate(NO_QUOTES))
+    except Refusal:
+        return Choice(str(context.say("Yes")), "project new", context.pool_id)
+    return Choice(str(context.say("Yes: {title}", title=name)), f"project new {quoted(name)}", context.pool_id)
 
 
 @command("pool", who=Who.ANY, does=N_("its next round, rule, people and projects"), press=Press.AGAIN)
@@ -60,14 +72,11 @@ def show(context: Context) -> Reply:
     say, pool = context.say, context.pool
     settings = PoolSettings(pool.settings)
     names = [project.name for project in projects.projects(context.session, context.pool_id)]
+    count = count_members(context.session, context.pool_id)
     lines = [
-        say("**{pool}** · {count} people", pool=pool.name, count=count_members(context.session, context.pool_id)),
+        say.count("**{pool}** · {count} person", "**{pool}** · {count} people", count, pool=pool.name),
         say("Projects: {names}", names=", ".join(names) or "–"),
-        say(
-            "Next round: {when} ({rounds})",
-            when=say.when(pool.round_due_at) if pool.round_due_at else "",
-            rounds=settings.rounds,
-        ),
+        say("Next round: {when} ({rounds})", when=views.next_round(say, pool), rounds=settings.rounds),
         say("Rule: {rule}", rule=settings.rule),
         say("Stewards: {names}", names=say.names([one.name for one in stewards(context.session, pool)])),
     ]
@@ -84,21 +93,24 @@ def show(context: Context) -> Reply:
 def change(context: Context, key: str = "", value: str = "") -> Reply:
     """Change a setting, or list them all with what they are for."""
     say, pool = context.say, context.pool
-    if not key or not value:
+    if not value:
         settings = PoolSettings(pool.settings)
         lines = [
             say("**{key}** {value}: {help}", key=name, value=settings.shown(name), help=say.translate(setting.help))
             for name, setting in PoolSettings.table.items()
-            if not key or name == key
+            if key in {"", name}
         ]
-        return context.reply(joined(lines) or say("There's no setting '{key}'. See `/pool set`", key=key))
+        if not lines:
+            raise UnknownSettingError(key, tuple(PoolSettings.table))
+        return context.reply(joined(lines))
     require_steward(context.session, pool, context.member)
     projects.change_setting(context.session, pool, key, value, context.now)
     shown = PoolSettings(pool.settings).shown(key.replace("-", "_"))
     text = say("{pool}: {key} is {value} now.", pool=pool.name, key=key, value=shown)
-    if key in {"rounds", "timezone"} and pool.round_due_at is not None:
-        text = text + say(" Next round: {when}.", when=context.clock_of(pool).when(pool.round_due_at))
-    return context.reply(text)
+    if key not in {"rounds", "timezone"}:
+        return context.reply(text)
+    following = say("Next round: {when}.", when=views.next_round(context.clock_of(pool), pool))
+    return context.reply(joined([text, following], " "))
 
 
 @command(
@@ -130,7 +142,7 @@ def steward(context: Context, name: str, *, off: bool = False) -> Reply:
     if off:
         remove_steward(context.session, context.pool, member)
         return context.reply(say("{name} is no steward any more.", name=member.name))
-    member.steward = 1
+    member.steward, member.admitted_at = 1, member.admitted_at or context.now
     return context.reply(say("{name} is a steward of {pool} now.", name=member.name, pool=context.pool.name))
 
 
@@ -141,48 +153,53 @@ def now(context: Context) -> Reply:
     context.session.flush()
     decided = preview(context.session, context.pool, context.now)
     lines = report.all_lines(context.session, say, context.pool, decided.inputs, decided.outcome)
-    due = context.pool.round_due_at
     head = say(
-        "If round {number} were now (it is {when}):", number=decided.inputs.number, when=say.when(due) if due else ""
+        "If round {number} were now (it is {when}):",
+        number=decided.inputs.number,
+        when=views.next_round(say, context.pool),
     )
     commitment = current_round(context.session, context.pool_id).commitment
-    tail = say("Hash of its lottery's secret: {hash}", hash=commitment)
-    body = joined(line.text for line in lines[: report.LINES_MAX]) or say("Nothing to decide yet.")
-    return context.reply(joined([head, body, tail]))
+    tail = say("Its lottery's secret has this hash:\n{hash}", hash=commitment)
+    body = joined(line.text for line in lines[:LINES_PAGE]) or say("Nothing to decide yet.")
+    more = [say("… and {count} more", count=len(lines) - LINES_PAGE)] if len(lines) > LINES_PAGE else []
+    return context.reply(joined([head, body, *more, tail]))
 
 
 @command(
     "rounds",
     Parameter("number", Kind.COUNT, optional=True, example="3"),
+    Parameter("page", Kind.COUNT, optional=True),
     who=Who.ANY,
     does=N_("past results"),
     press=Press.AGAIN,
 )
-def rounds(context: Context, number: int = 0) -> Reply:
+def rounds(context: Context, number: int = 0, page: int = 1) -> Reply:
     """List past rounds, or show all results of one."""
     say = context.say
-    query = (
-        select(Round).where(Round.pool_id == context.pool_id, Round.state == "done").order_by(col(Round.number).desc())
-    )
-    found = context.session.exec(query.where(Round.number == number) if number else query.limit(ROUNDS_PAGE)).all()
+    query = select(Round).where(Round.pool_id == context.pool_id, Round.state == "done")
+    query = query.order_by(col(Round.number).desc())
+    if number:
+        row = context.session.exec(query.where(Round.number == number)).first()
+        return (
+            _results(context, row, page) if row else context.reply(say("There was no round {number}.", number=number))
+        )
+    found = context.session.exec(query.limit(ROUNDS_PAGE)).all()
     if not found:
         return context.reply(say("No round has been held yet."))
-    if number:
-        return context.reply(_results(context, found[0]))
-    lines = [
-        say("Round {number} · {when}", number=row.number, when=say.when(row.due_at) if row.due_at else "")
-        for row in found
-    ]
+    lines = [say("Round {number} · {when}", number=row.number, when=say.when(row.due_at or say.now)) for row in found]
     choices = [
         Choice(str(say("Round {number}", number=row.number)), f"rounds {row.number}", context.pool_id) for row in found
     ]
     return context.in_place(joined(lines), choices)
 
 
-def _results(context: Context, row: Round) -> Text:
-    say = context.say
-    if row.inputs is None or row.outcome is None:
-        return say("No round has been held yet.")
-    lines = report.all_lines(context.session, say, context.pool, Inputs.unpack(row.inputs), Outcome.unpack(row.outcome))
-    head = say("**Round {number}** · {when}", number=row.number, when=say.when(row.due_at) if row.due_at else "")
-    return joined([head, *(line.text for line in lines), report.closing(say, row)])
+def _results(context: Context, row: Round, page: int) -> Reply:
+    """Show a page of a round's results; the last one with what lets anybody check its lottery."""
+    say, begin = context.say, (page - 1) * LINES_PAGE
+    inputs, outcome = Inputs.unpack(row.inputs or b""), Outcome.unpack(row.outcome or b"")
+    lines = report.all_lines(context.session, say, context.pool, inputs, outcome)
+    has_more = len(lines) > begin + LINES_PAGE
+    head = say("**Round {number}** · {when}", number=row.number, when=say.when(row.due_at or say.now))
+    tail = [] if has_more else [report.shared(say, outcome), report.closing(say, row)]
+    text = joined([head, *(line.text for line in lines[begin : begin + LINES_PAGE]), *tail])
+    return context.reply(text, *page_choices(context, f"rounds {row.number}", page, has_more=has_more))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core import goods, projects
+from core import goods, leaving, projects
 from core.chat.command import Commands, Press, Who
 from core.chat.commands.tasks import find_member
 from core.chat.message import Choice, Reply
 from core.chat.parameters import Kind, Parameter
 from core.chat.text import joined
-from core.errors import NoPoolError, NoProjectError
-from core.members import is_maintainer, join, maintainers, make_maintainer, remove_maintainer, require_maintainer
-from core.settings import N_, ProjectSettings
+from core.errors import NoPoolError, NoProjectError, NotInPrivateError
+from core.members import count_in, join, maintainers, make_maintainer, remove_maintainer, require_maintainer
+from core.settings import N_, ProjectSettings, UnknownSettingError
 from core.store import lock_pool
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ command = Commands("project")
 def new(context: Context, name: str, code: str = "") -> Reply:
     """Make this channel a new project's and the sender its maintainer."""
     session, say = context.session, context.say
+    if context.is_private:
+        raise NotInPrivateError
     if code:
         pool = lock_pool(session, projects.pool_by_code(session, code).id or 0)
     elif context.has_pool:
@@ -51,7 +53,8 @@ def new(context: Context, name: str, code: str = "") -> Reply:
                 pool=pool.name,
                 name=member.name,
             ),
-            say("Next: `/good new bread unit:loaf` or `/task new TITLE 2h`"),
+            say("You make something? `/good new bread unit:loaf`"),
+            say("There's work to do? `/task new Dishes 1h`"),
         ]
     )
     return context.reply(text)
@@ -65,9 +68,12 @@ def show(context: Context) -> Reply:
     say, project = context.say, context.project
     names = say.names([one.name for one in maintainers(context.session, project)])
     made = ", ".join(good.name for _product, good in goods.products_of(context.session, project))
+    people = count_in(context.session, project)
     lines = [
         say("**{project}** in {pool}", project=project.name, pool=context.pool.name),
-        say("Maintainers: {names}", names=names),
+        say.count(
+            "{count} person · maintained by {names}", "{count} people · maintained by {names}", people, names=names
+        ),
         say("Makes: {goods}", goods=made or "–"),
     ]
     return context.reply(joined(lines))
@@ -85,7 +91,7 @@ def change(context: Context, key: str = "", value: str = "") -> Reply:
     if not context.has_project:
         raise NoProjectError
     say, project = context.say, context.project
-    if not key or not value:
+    if not value:
         settings = ProjectSettings(project.settings)
         lines = [
             say(
@@ -95,9 +101,11 @@ def change(context: Context, key: str = "", value: str = "") -> Reply:
                 help=say.translate(setting.help),
             )
             for name, setting in ProjectSettings.table.items()
-            if not key or name == key
+            if key in {"", name}
         ]
-        return context.reply(joined(lines) or say("There's no setting '{key}'. See `/project set`", key=key))
+        if not lines:
+            raise UnknownSettingError(key, tuple(ProjectSettings.table))
+        return context.reply(joined(lines))
     require_maintainer(context.session, project, context.member)
     project.settings = ProjectSettings.change(project.settings, key, value)
     shown = ProjectSettings(project.settings).shown(key)
@@ -115,6 +123,8 @@ def code(context: Context) -> Reply:
 @command("project link", Parameter("code", Kind.CODE), who=Who.ALL, does=N_("link this chat to a project"))
 def link(context: Context, code: str) -> Reply:
     """Make this chat one more channel of a project."""
+    if context.is_private:
+        raise NotInPrivateError
     project = projects.link_channel(context.session, context.chat, code, context.now)
     context.enter(lock_pool(context.session, project.pool_id), project, None)
     return context.reply(context.say("This chat is {project}'s too now.", project=project.name))
@@ -148,17 +158,14 @@ def archive(context: Context, *, sure: bool = False) -> Reply:
     if not context.has_project:
         raise NoProjectError
     say, project = context.say, context.project
-    if not context.member.steward and not is_maintainer(context.session, project, context.member):
+    if project.archived_at is not None:
+        return context.in_place(say("{project} is closed already.", project=project.name))
+    if not context.member.steward:
         require_maintainer(context.session, project, context.member)
     if not sure:
-        yes = Choice(
-            str(say("Yes, archive {project}", project=project.name)),
-            "project archive sure",
-            context.pool_id,
-            project.id,
-        )
-        return context.in_place(
-            say("Archive {project}? Its open tasks end; all figures stay.", project=project.name), [yes]
-        )
-    projects.archive(context.session, project, context.now)
-    return context.in_place(say("{project} is archived.", project=project.name))
+        label = say("Yes, close {project}", project=project.name)
+        yes = Choice(str(label), "project archive sure", context.pool_id, project.id)
+        ask = say("Close {project}? Its open tasks, offers and pledges end; all figures stay.", project=project.name)
+        return context.in_place(ask, [yes])
+    context.emit(*leaving.close(context.session, project, context.now))
+    return context.in_place(say("{project} is closed. Its people and figures stay.", project=project.name))

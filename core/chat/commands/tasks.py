@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col
 
-from core import corrections, goods, handing, recurring, reports, tasks, undo
 from core import events as ev
-from core.chat import notices, views
+from core import goods, handing, recurring, tasks, undo
+from core.chat import choices as chosen
+from core.chat import views
 from core.chat.cards import task_subject
 from core.chat.command import Commands, Press, Who
 from core.chat.commands.lists import open_tasks, read_filter
@@ -23,11 +24,9 @@ from core.tables import Bid, Member, Product, Project, Task
 from core.units import show_weight
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from core.chat.context import Context
-    from core.events import Event
     from core.periods import Period
 
 command = Commands("tasks")
@@ -44,15 +43,17 @@ DETAILS = (
 )
 
 
-def card(context: Context, task: Task, heading: Text | None = None) -> Reply:
+def card(context: Context, task: Task, heading: Text | None = None, *more: Choice) -> Reply:
     """Answer with a task's live card, under a heading that says what happened."""
     context.session.flush()
     text = views.task_details(context.session, context.say, task)
     text = joined([heading, text]) if heading else text
-    return context.reply(text, *views.task_choices(context.session, context.say, task), subject=task_subject(task))
+    choices = views.task_choices(context.session, context.say, task)
+    return context.reply(text, *choices, *more, subject=task_subject(task))
 
 
-def _product(context: Context, project: Project, good: str) -> Product | None:
+def product_for(context: Context, project: Project, good: str) -> Product | None:
+    """Return the project's version of the good that a task is for, if it is for any."""
     return (
         goods.product_of(context.session, goods.find_good(context.session, project.pool_id, good), project)
         if good
@@ -82,7 +83,7 @@ def new(
 ) -> Reply:
     """Post a task of the project."""
     _may_post(context)
-    product = _product(context, context.project, good)
+    product = product_for(context, context.project, good)
     period = str(every) if every else ""
     draft = tasks.Draft(title, hours, slots, product, due, period, place, urgent)
     posted = tasks.post(context.session, context.project, context.member, draft, context.now)
@@ -94,7 +95,7 @@ def new(
 @command("task", TASK, who=Who.ANY, does=N_("one task, with its buttons"), press=Press.AGAIN)
 def show(context: Context, number: int) -> Reply:
     """Show a task."""
-    return card(context, _task(context, number))
+    return card(context, find_task(context, number))
 
 
 @command(
@@ -119,10 +120,10 @@ def edit(
     urgent: bool = False,
 ) -> Reply:
     """Change what is given of a task."""
-    task = _task(context, number)
+    task = find_task(context, number)
     session = context.session
     project = session.get_one(Project, (task.pool_id, task.project_id))
-    product = _product(context, project, good)
+    product = product_for(context, project, good)
     if product is None and task.product_id is not None:
         product = session.get_one(Product, (task.pool_id, task.product_id))
     draft = tasks.Draft(
@@ -143,7 +144,7 @@ def edit(
 @command("task cancel", TASK, Parameter("sure", Kind.FLAG, optional=True), who=Who.ANY, does=N_("call a task off"))
 def cancel(context: Context, number: int, *, sure: bool = False) -> Reply:
     """Cancel a task, after asking."""
-    task, say = _task(context, number), context.say
+    task, say = find_task(context, number), context.say
     tasks.may_change(context.session, task, context.member)
     tasks.check_alive(task)
     if not sure:
@@ -156,9 +157,10 @@ def cancel(context: Context, number: int, *, sure: bool = False) -> Reply:
 @command("task give", TASK, Parameter("name", Kind.NAME), who=Who.ANY, does=N_("hand your claim to somebody"))
 def give(context: Context, number: int, name: str) -> Reply:
     """Offer one's slot to somebody, who has to accept."""
-    task, say = _task(context, number), context.say
+    task, say = find_task(context, number), context.say
     receiver = find_member(context, name)
-    handing.offer_slot(context.session, task, context.member, receiver)
+    claim = handing.offer_slot(context.session, task, context.member, receiver)
+    context.emit(ev.SlotOffered(task, claim, receiver, context.member))
     take = Choice(str(say("Take #{number}", number=number)), f"task take {number}", context.pool_id)
     text = say(
         "{name}: take over {task} from {giver}?",
@@ -172,7 +174,7 @@ def give(context: Context, number: int, name: str) -> Reply:
 @command("task take", TASK, who=Who.ANY, does=N_("accept a task handed to you"), hidden=True)
 def take(context: Context, number: int) -> Reply:
     """Accept a slot that was offered."""
-    task = _task(context, number)
+    task = find_task(context, number)
     context.emit(handing.take_over(context.session, task, context.member, context.now))
     return card(context, task)
 
@@ -192,7 +194,7 @@ def overview(context: Context, words: str = "") -> Reply:
     if not found:
         return context.in_place(say("No open tasks. To post one: `/task new TITLE 2h`"))
     lines = [views.task_line(context.session, say, task) for task in found]
-    choices = [one for task in found for one in views.task_choices(context.session, say, task)[:1]]
+    choices = [choice for task in found for choice in _first_choice(context, task, mine=wanted.mine)]
     if total > (wanted.page + 1) * PAGE:
         choices.append(Choice(str(say("More")), f"tasks {wanted.with_page(wanted.page + 1)}", context.pool_id))
     if wanted.page:
@@ -200,13 +202,21 @@ def overview(context: Context, words: str = "") -> Reply:
     return context.in_place(joined(lines), choices)
 
 
+def _first_choice(context: Context, task: Task, *, mine: bool) -> list[Choice]:
+    """Return what a list offers for a task: to take it, or to report one's own."""
+    found = views.task_choices(context.session, context.say, task, alone=False)
+    done = [choice for choice in found if choice.command.startswith("done")]
+    return (done if mine and done else list(found))[:1]
+
+
 @command("claim", TASK, who=Who.ANY, does=N_("take an open task"))
 def claim(context: Context, number: int) -> Reply:
     """Take a slot."""
-    task = _task(context, number)
+    task = find_task(context, number)
+    before = undo.claim_before(context.session, task, context.member)
     claimed = tasks.claim(context.session, task, context.member, context.now)
     context.emit(claimed)
-    undo.remember(context.session, context.member, "claim", claimed.claim.id, {}, context.now)
+    undo.remember(context.session, context.member, "claim", claimed.claim.id, before, context.now)
     say = context.say
     return card(context, task, say("#{number} is yours, {name}.", number=number, name=context.member.name))
 
@@ -214,7 +224,7 @@ def claim(context: Context, number: int) -> Reply:
 @command("drop", TASK, who=Who.ANY, does=N_("give a task up"))
 def drop(context: Context, number: int) -> Reply:
     """Give up a slot."""
-    task = _task(context, number)
+    task = find_task(context, number)
     dropped = tasks.drop(context.session, task, context.member, context.now)
     context.emit(dropped)
     undo.remember(context.session, context.member, "drop", dropped.claim.id, {}, context.now)
@@ -231,143 +241,12 @@ def drop(context: Context, number: int) -> Reply:
 )
 def done(context: Context, number: int, hours: int | None = None, note: str = "") -> Reply:
     """Report work."""
-    task = _task(context, number)
+    task = find_task(context, number)
+    before = undo.report_before(context.session, task, context.member)
     reported = tasks.report(context.session, task, context.member, hours, note, context.now)
     context.emit(reported)
-    undo.remember(context.session, context.member, "done", reported.claim.id, {}, context.now)
+    undo.remember(context.session, context.member, "done", reported.claim.id, before, context.now)
     return card(context, task)
-
-
-@command(
-    "did",
-    Parameter("title", Kind.TITLE),
-    Parameter("hours", Kind.HOURS, example="1h"),
-    Parameter("good", Kind.TEXT, "for", optional=True, example="bread"),
-    who=Who.PROJECT,
-    does=N_("report work done unasked"),
-)
-def did(context: Context, title: str, hours: int, good: str = "") -> Reply:
-    """Report work that nobody had asked for."""
-    product = _product(context, context.project, good)
-    reported = goods.did(context.session, context.project, context.member, title, hours, product, context.now)
-    context.emit(reported)
-    undo.remember(context.session, context.member, "done", reported.claim.id, {}, context.now)
-    return card(context, reported.task)
-
-
-@command(
-    "confirm", TASK, Parameter("name", Kind.NAME, optional=True), who=Who.ANY, does=N_("confirm somebody's report")
-)
-def confirm(context: Context, number: int, name: str = "") -> Reply:
-    """Confirm a report."""
-    task = _task(context, number)
-    row = reports.waiting(context.session, task, name, but=context.member)
-    happened = reports.confirm(context.session, task, row, context.member, context.now)
-    context.emit(*happened)
-    return _confirmed(context, task, happened)
-
-
-def _confirmed(context: Context, task: Task, happened: Sequence[Event]) -> Reply:
-    context.session.flush()
-    say, first = context.say, happened[0]
-    if isinstance(first, ev.ConfirmedPartly):
-        heading = say.count(
-            "{name} confirms; {count} more has to.",
-            "{name} confirms; {count} more have to.",
-            first.missing,
-            name=first.by.name,
-        )
-        return card(context, task, heading)
-    texts = [
-        say("{name}: ", name=one.member.name) + notices.confirmed_text(context.session, say, one)
-        for one in happened
-        if isinstance(one, ev.Confirmed)
-    ]
-    return card(context, task, joined(texts))
-
-
-@command(
-    "dispute", TASK, Parameter("words", Kind.NOTE, optional=True), who=Who.ANY, does=N_("say that a report is wrong")
-)
-def dispute(context: Context, number: int, words: str = "") -> Reply:
-    """Dispute a report; the first word may be whose."""
-    task = _task(context, number)
-    name, why = _name_first(context, task, words)
-    row = reports.waiting(context.session, task, name, "dispute", but=context.member)
-    context.emit(reports.dispute(context.session, task, row, context.member, why, context.now))
-    project = context.session.get_one(Project, (task.pool_id, task.project_id))
-    names = context.say.names([one.name for one in maintainers(context.session, project)])
-    return card(context, task, context.say("#{number} is disputed. {names} decides.", number=number, names=names))
-
-
-def _name_first(context: Context, task: Task, words: str) -> tuple[str, str]:
-    first, _, rest = words.partition(" ")
-    names = tasks.holder_names(context.session, tasks.claims_of(context.session, task))
-    bare = first.strip("\"'“”:,")
-    if bare and any(name.casefold().startswith(bare.casefold()) for name in names):
-        return bare, rest.strip()
-    return "", words
-
-
-@command(
-    "accept", TASK, Parameter("hours", Kind.HOURS, optional=True), who=Who.ANY, does=N_("decide a dispute: it counts")
-)
-def accept(context: Context, number: int, hours: int | None = None) -> Reply:
-    """Accept a disputed report."""
-    task = _task(context, number)
-    happened = reports.accept(context.session, task, context.member, hours, context.now)
-    context.emit(*happened)
-    return _confirmed(context, task, happened)
-
-
-@command("reject", TASK, Parameter("why", Kind.NOTE), who=Who.ANY, does=N_("decide a dispute: it does not count"))
-def reject(context: Context, number: int, why: str) -> Reply:
-    """Reject a disputed report."""
-    task = _task(context, number)
-    rejected = reports.reject(context.session, task, context.member, why, context.now)
-    context.emit(rejected)
-    return card(context, task, context.say("{name}'s report is rejected.", name=rejected.member.name))
-
-
-@command(
-    "correct",
-    TASK,
-    Parameter("name", Kind.NAME, optional=True),
-    Parameter("hours", Kind.HOURS, example="1.5h"),
-    Parameter("why", Kind.NOTE),
-    who=Who.ANY,
-    does=N_("correct the hours of confirmed work"),
-)
-def correct(context: Context, number: int, hours: int, why: str, name: str = "") -> Reply:
-    """Correct confirmed work later; announced, with the reason."""
-    task = _task(context, number)
-    corrected = corrections.correct(context.session, task, name, context.member, hours, why, context.now)
-    context.emit(corrected)
-    say = context.say
-    text = say(
-        "{name}: {before} corrected to {after}. {why}",
-        name=corrected.member.name,
-        before=say.hours(corrected.before),
-        after=say.hours(corrected.after),
-        why=why,
-    )
-    return card(context, task, text)
-
-
-@command("back", TASK, who=Who.ANY, does=N_("common work is worth it"))
-def back(context: Context, number: int) -> Reply:
-    """Back common work for another project."""
-    task = _task(context, number)
-    backed = reports.back(context.session, task, context.member, context.now)
-    context.emit(backed)
-    say = context.say
-    if backed.missing:
-        return card(context, task, say.count("Backed; {count} more.", "Backed; {count} more.", backed.missing))
-    return card(
-        context,
-        task,
-        say("{name} backs #{number}: it counts at the next round.", name=context.member.name, number=number),
-    )
 
 
 @command(
@@ -379,28 +258,28 @@ def back(context: Context, number: int) -> Reply:
 )
 def bid(context: Context, number: int, weight: int) -> Reply:
     """Bid on a task."""
-    task, say = _task(context, number), context.say
+    task, say = find_task(context, number), context.say
     known = context.session.get(Bid, (task.pool_id, task.id, context.member.id))
     before = {} if known is None else {"weight": known.weight}
     context.emit(tasks.bid(context.session, task, context.member, weight, context.now))
     deed = undo.remember(context.session, context.member, "bid", task.id, before, context.now)
-    when = say.when(context.pool.round_due_at) if context.pool.round_due_at else ""
     text = say(
-        "{name}, you're in for {task} at {weight}. Decided {when}.",
+        "{name}, you're in for #{number} at {weight}. Decided {when}.",
         name=context.member.name,
-        task=views.task_title(say, task),
+        number=number,
         weight=say.weight(weight),
-        when=when,
+        when=views.next_round(say, context.pool),
     )
     if weight > task.weight:
-        text = text + say(
-            " That's above {weight}, so it waits until the weight has risen.", weight=say.weight(task.weight)
-        )
-    lower = Choice(str(say("Lower")), f"bid {number} {show_weight(max(1, weight * 9 // 10))}", context.pool_id)
-    return context.reply(text, lower, Choice(str(say("Undo")), f"undo {deed.id}", context.pool_id))
+        higher = say("That's above {weight}: it waits until the weight has risen.", weight=say.weight(task.weight))
+        text = joined([text, higher], " ")
+    lower = max(1, weight * 9 // 10)
+    lower_too = [chosen.own(context, say("Lower"), f"bid {number} {show_weight(lower)}")] if lower < weight else []
+    return context.reply(text, *lower_too, chosen.undo(say, deed))
 
 
-def _task(context: Context, number: int) -> Task:
+def find_task(context: Context, number: int) -> Task:
+    """Return the task of a number."""
     return tasks.find_task(context.session, context.pool_id, number)
 
 

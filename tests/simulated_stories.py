@@ -1,0 +1,83 @@
+"""What people mostly do in a pool: short stories that lead a simulation to where figures move."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.simulated_steps import Clock, How, Press, Step, Work, Write
+
+if TYPE_CHECKING:
+    import random
+
+# a, b and c are people who write in one group, a its maintainer (or who stands in for them), d somebody of another.
+# Numbers of tasks are those of open ones, mostly.
+STORIES = """
+c: /claim {task} / c: /done {task} {hours} / b: [Confirm]
+b: /claim {task} / b: [Done] / a: /confirm {task}
+b: /made {good} {count} {hours} / c: [Confirm] / d: /confirm {good}
+a: /made {good} {count} {hours} / b: [Confirm] / a: /want {good} {count}
+b: /want {good} {count} / c: /bid {good} {bid} {count} / d: /want {good} max:{bid}
+d: /bid {good} {bid} / c: /want {good} {count} every:round / b: /unwant {good}
+a: /want {good} 2 / d: /want {good} 9 / b: /bid {good} 0 3 / week
+b: /want {good} / week / b: /collected {good}
+b: /want {good} / week / b: /missing {good} / a: /return {good} {b}
+d: /want {good} 3 / week / d: /missing {good} / week / a: /return {good} {d}
+c: /did Sweep {hours} / b: /dispute {task} {c} wrong / a: /accept {task} {hours}
+c: /did Sweep {hours} / b: [Dispute] / a: /reject {task} no
+c: /did Mend {hours} for:{good} / b: [Confirm] / a: /made {good} {count}
+c: /did Clean {hours} / b: [Confirm] / d: /back {task} / a: /correct {task} {c} {hours} wrong
+a: /correct {task} {c} {hours} less / a: /correct {task} {b} {hours} more
+a: /task new Water {hours} every:week due:tomorrow / b: /claim {task} / b: /done {task} / c: [Confirm] / week
+a: /task new Paint {hours} x2 / b: /bid {task} 0.7 / c: /bid {task} 0.8 / d: /bid {task} 0.9 / week
+b: /claim {task} / b: /task give {task} {c} / c: [Take]
+b: /claim {task} / a: /task edit {task} 3h / b: /drop {task}
+a: /task cancel {task} / a: [Yes]
+a: /pledge {good} {count} / b: /made {good} {count} {hours} / c: [Confirm] / b: /want {good}
+b: /made {good} {count} {hours} until:3d / c: [Confirm] / week
+b: /want {good} / b: [Undo] / c: /claim {task} / c: [Undo]
+c: /break 2w / week / c: /me
+a: /exempt {c} / a: /pool set levy 1h / a: /pool set limit 2h / week
+a: /pool set newcomer 1h / b: /want {good} {count} / week
+a: /good set {good} rule:flat-rate / b: /want {good} / a: /pool set rounds daily 18:00
+a: /pool set timezone Europe/Berlin / a: /pool set rounds sun 02:30 / week
+a: /member new Zoe / a: /as Zoe want {good} / a: /as Zoe claim {task} / week
+b: /leave / b: [Yes] / week / b: /me
+c: /forget / c: [Yes] / week / c: /join {code0}
+a: /remove {c} / a: [Yes] / c: /want {good}
+a: /pool steward {b} / a: /project maintainer {b} / b: /project maintainer {a} off
+""".strip().splitlines()
+VALUES = {
+    "hours": ("1h", "2h", "0.5h", "2.5h", "4h"),
+    "count": ("1", "2", "3", "5"),
+    "bid": ("0.4", "0.5", "0.7", "1", "1.5"),
+}
+
+
+def tell(
+    chance: random.Random, people: tuple[tuple[str, str, str], ...], goods: list[str], tasks: list[int]
+) -> list[Step]:
+    """Return the steps of a story, told of people (platform, who, group)."""
+    platform_a, _who, group = chance.choice([one for one in people if one[2] not in {"stray", "hut"}])
+    own = [one for one in people if one[0] == platform_a and one[2] == group]
+    others = [one for one in people if one[2] not in {group, "hut", "stray"}]
+    roles = {"a": own[0], "b": own[-1], "c": chance.choice(own), "d": chance.choice(others)}
+    words = {role: who.title() for role, (_platform, who, _group) in roles.items()}
+    words |= {name: chance.choice(values) for name, values in VALUES.items()}
+    words |= {
+        "good": chance.choice(goods or ["bread"]),
+        "task": str(chance.choice(tasks[-8:] or [1])),
+        "code0": "{code0}",
+    }
+    steps: list[Step] = []
+    for line in chance.choice(STORIES).split(" / "):
+        if line == "week":
+            steps += [Work(), Clock(10080)]
+            continue
+        role, text = line.split(": ", 1)
+        platform, who, chat = roles[role]
+        if text.startswith("["):
+            how = {"console": How.NUMBER, "matrix": How.REACTION, "telegram": How.BUTTON}[platform]
+            steps += [Work(), Press(platform, who, chat, text.strip("[]"), 0, how)]
+        else:
+            steps.append(Write(platform, who, chat, text.format(**words)))
+    return [*steps, Work()]

@@ -1,0 +1,194 @@
+"""Seeded simulation of whole pools over production code: `python -m tests.simulation 100 [--seed S] [--steps K]`.
+
+A failure is a seed. It comes with the shortest history that could be found in a minute, written like a transcript.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import random
+import sys
+import tempfile
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from tests.simulated_checks import FailureError, Faults, Watch, of_exception
+from tests.simulated_people import People
+from tests.simulated_steps import Clock, Step, Work, opening
+from tests.simulated_world import State, World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STEPS = 40
+AUDIT_EVERY = 8
+SHRINK_SECONDS_MAX = 60
+# Days from the start: an ordinary week, and the ends of summer time in Berlin.
+DAYS = (0, 172, 327)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A failure, at which step, and the history that led to it."""
+
+    failure: FailureError
+    history: list[Step]
+
+
+def run(seed: int, steps: int = STEPS, *, audit_every: int = AUDIT_EVERY) -> Failed | None:
+    """Simulate one seed; return how it failed, if it did."""
+    chance = random.Random(seed)
+    days = chance.choice(DAYS)
+    with tempfile.TemporaryDirectory(prefix="dpool-simulation-") as folder, _noted_faults() as faults:
+        store, state = _opened(days)
+        path = Path(folder) / "dpool.db"
+        path.write_bytes(store)
+        world = World(path, deepcopy(state))
+        people, watch = People(world, chance), Watch(world, faults)
+        history = [Clock(days * 1440, outage=True), *opening()]
+        try:
+            for number in range(steps):
+                for step in people.next_steps():
+                    history.append(step)
+                    world.do(step)
+                    watch.look(step, thoroughly=False)
+                if number % audit_every == audit_every - 1:
+                    watch.look(Work(), thoroughly=True)
+            _settle(world, watch)
+        except Exception as error:
+            failure = error if isinstance(error, FailureError) else of_exception(error)
+            return Failed(failure, history)
+        finally:
+            world.close()
+    return None
+
+
+@contextmanager
+def _noted_faults() -> Iterator[Faults]:
+    """Catch what dispatch logs, which would only be in the way."""
+    faults, logger = Faults(), logging.getLogger("core")
+    logger.addHandler(faults)
+    propagated, logger.propagate = logger.propagate, False
+    try:
+        yield faults
+    finally:
+        logger.removeHandler(faults)
+        logger.propagate = propagated
+
+
+@cache
+def _opened(days: int) -> tuple[bytes, State]:
+    """Return the store and state of a world after its opening, so many days after the start."""
+    with tempfile.TemporaryDirectory(prefix="dpool-simulation-") as folder:
+        world = World(Path(folder) / "dpool.db")
+        for step in [Clock(days * 1440, outage=True), *opening()]:
+            world.do(step)
+        world.copy_to(Path(folder) / "copy.db")
+        world.sent.clear()
+        return (Path(folder) / "copy.db").read_bytes(), world.state
+
+
+def _settle(world: World, watch: Watch) -> None:
+    """Let everything come to rest, and look once more: nothing may be waiting then."""
+    world.state.troubles, world.state.accidents = [], None
+    step = Clock(3 * 1440)
+    world.do(step)
+    watch.look(step, thoroughly=True)
+
+
+def replay(history: list[Step], name: str, seconds: float) -> Failed | None:
+    """Play a history from nothing; return the failure of this name, if it comes again within the time."""
+    with tempfile.TemporaryDirectory(prefix="dpool-simulation-") as folder, _noted_faults() as faults:
+        world = World(Path(folder) / "dpool.db")
+        watch = Watch(world, faults)
+        end = monotonic() + seconds
+        played: list[Step] = []
+        try:
+            for step in history:
+                played.append(step)
+                world.do(step)
+                watch.look(step, thoroughly=name.startswith("audit"))
+                if monotonic() > end:
+                    return None
+            _settle(world, watch)
+        except Exception as error:
+            failure = error if isinstance(error, FailureError) else of_exception(error)
+            return Failed(failure, played) if failure.name == name else None
+        finally:
+            world.close()
+    return None
+
+
+def shrink(failed: Failed, seconds: float = SHRINK_SECONDS_MAX) -> Failed:
+    """Leave steps out, ever fewer at a time, as long as the same failure remains and there is time."""
+    end = monotonic() + seconds
+    best, size = failed, max(1, len(failed.history) // 2)
+    while monotonic() < end:
+        shorter = False
+        start = len(best.history) - size
+        while start > -size and monotonic() < end:
+            kept = [*best.history[: max(0, start)], *best.history[max(0, start) + min(size, size + start) :]]
+            found = replay(kept, best.failure.name, end - monotonic())
+            if found is not None:
+                best, shorter = found, True
+            start = min(start, len(best.history)) - size
+        if size == 1 and not shorter:
+            break
+        size = size if shorter and size == 1 else max(1, size // 2)
+    return best
+
+
+def transcript(history: list[Step]) -> Iterator[str]:
+    """Write a history down so that it can be pasted into a transcript, as far as that can be said there."""
+    world_now = State().now
+    yield f"now {world_now:%Y-%m-%d %H:%M}"
+    pools = 0
+    for step in history:
+        if isinstance(step, Clock):
+            world_now += timedelta(minutes=step.minutes)
+            yield f"now {world_now:%Y-%m-%d %H:%M}" + ("  # at once: an outage" if step.outage else "")
+        elif not isinstance(step, Work):
+            yield str(step)
+            if "/pool new" in str(step):
+                yield f"> code: (?P<code{pools}>\\w{{4}}-\\w{{4}})"
+                pools += 1
+
+
+def main() -> int:
+    """Simulate seeds one after the other; stop at the first that fails."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description="Simulate seeded pools.")
+    parser.add_argument("count", type=int, help="how many seeds")
+    parser.add_argument("--seed", type=int, default=1, help="the first one")
+    parser.add_argument("--steps", type=int, default=STEPS, help="how long each goes on")
+    options = parser.parse_args()
+    began = monotonic()
+    for seed in range(options.seed, options.seed + options.count):
+        failed = run(seed, options.steps)
+        if failed is not None:
+            sys.stdout.write(report(seed, failed, shrink(failed)))
+            return 1
+    sys.stdout.write(
+        f"{options.count} seeds, {options.steps} steps each, {monotonic() - began:.0f} s: nothing found.\n"
+    )
+    return 0
+
+
+def report(seed: int, failed: Failed, shortest: Failed) -> str:
+    """Return what to tell about a failure."""
+    lines = [
+        f"seed {seed}, step {len(failed.history)}: {failed.failure}",
+        f"shortest history found, {len(shortest.history)} steps: {shortest.failure}",
+        *transcript(shortest.history),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

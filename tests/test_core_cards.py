@@ -1,0 +1,81 @@
+"""Live cards: one per subject and chat, following it everywhere, in each chat's language, across restarts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlmodel import select
+
+from core.chat import cards
+from core.chat.message import Message, Priority
+from core.chat.outbox import post
+from core.chat.text import Text
+from core.tables_chat import Card
+from tests.conftest import NOW
+from tests.stage import act, chat_named, on_stage, seen
+
+if TYPE_CHECKING:
+    from core.store import Store
+
+
+def test_cards_follow_in_every_channel_and_on_every_platform(store: Store) -> None:
+    player = on_stage(store, "ana@bakery: /task new Dishes 1h urgent\nbo@garden: /task 1\nana@bakery: /project code")
+    code = next(one.text for one in player.shown if one.chat == "dm:ana").split()[-1]
+    act(player, f"eli@matrix-room: /help\nmatrix:eli@room: !project link {code}\nmatrix:eli@room: !task 1\n> open")
+    act(player, "cy@bakery: /claim 1\ngarden> Cy has it\nmatrix:room> Cy has it\nmatrix:room= 0")
+    act(player, "restart\ncy@bakery: /done 1\ngarden> to be confirmed\nmatrix:room> to be confirmed")
+
+
+def test_only_the_newest_card_of_a_chat_follows(store: Store) -> None:
+    player = on_stage(store, "ana@bakery: /task new Dishes 1h urgent\nbo@garden: /task 1\nbo@garden: /task 1")
+    act(player, "cy@bakery: /claim 1")
+    assert len(seen(player, "garden")) == 1
+    with store.read() as session:
+        assert len(session.exec(select(Card).where(Card.subject == "task 1")).all()) == 2
+
+
+def test_a_card_of_a_good_takes_bids_unless_it_is_free(store: Store) -> None:
+    player = on_stage(store, "ana@bakery: /good new recipe free:https://example.org\nbo@garden: /good recipe")
+    act(player, "bo@garden: /goods bread\nana@bakery: /good set bread pickup:Shed\ngarden> Shed")
+    act(player, "bo@garden re /most hours/: 1.5\n> 1 loaf, at most 1\\.5 h")
+
+
+def test_each_chat_sees_its_own_language(store: Store) -> None:
+    player = on_stage(store, "ana@bakery: /task new Dishes 1.5h urgent\nbo@garden: /task 1\n> 1\\.5 h")
+    act(player, "dee@garden: /project set language de\ncy@bakery: /claim 1\ngarden> 1,5 h")
+
+
+def test_what_does_not_change_is_not_drawn(store: Store) -> None:
+    on_stage(store, "ana@bakery: /task new Dishes 1h urgent")
+    with store.write() as session:
+        card = session.exec(select(Card).where(Card.subject == "task 1")).one()
+        cards.mark(session, card.pool_id, "task 1", lambda _chat: _say(), NOW, but={card.outbox_id})
+        assert card.marked_at is None
+        cards.mark(session, card.pool_id, "task 1", lambda _chat: _say(), NOW)
+        first = card.wanted
+        card.marked_at = None
+        cards.mark(session, card.pool_id, "task 1", lambda _chat: _say(), NOW)
+        assert card.wanted == first
+        assert card.marked_at is None
+
+
+def _say() -> object:
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - for this one value
+
+    from core.chat.say import Say  # noqa: PLC0415 - the same
+
+    return Say("en", ZoneInfo("UTC"), NOW)
+
+
+def test_a_message_may_stop_being_a_card(store: Store) -> None:
+    on_stage(store)
+    with store.write() as session:
+        room = chat_named(session, "garden")
+        message = Message(Text.of("x"), subject="task 9")
+        row = post(session, room, message, Priority.ASK, "k", NOW)
+        assert row is not None
+        cards.place(session, 1, room, row, message)
+        session.flush()
+        cards.release(session, row)
+        session.flush()
+        assert session.exec(select(Card).where(Card.subject == "task 9")).first() is None
