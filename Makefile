@@ -20,9 +20,11 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Only what is pinned, and nothing built in isolation, which would fetch unpinned tools. One package has no wheel.
 INSTALL_PINNED := $(INSTALL) --require-hashes --no-build-isolation --only-binary :all: --no-binary atomicwrites
 
-# Functions whose first argument is a text to translate; Babel looks at the last name before the parenthesis only.
+# Functions whose first argument is a text to translate; Babel looks at the last name before the parenthesis only,
+# so `context.tell(…)` is `tell`. No lines, no dates, no wrapping: a text changes the catalogues only if it changes.
 LOCALE := core/chat/locale
-LOCALE_KEYWORDS := --keyword=say --keyword=count:1,2
+LOCALE_KEYWORDS := --no-default-keywords --keyword=say --keyword=tell --keyword=N_ --keyword=count:1,2
+LOCALE_LAYOUT := --no-location --no-wrap --sort-output --omit-header
 
 .PHONY: run test lint format bench simulate locale constraints clean help
 .DELETE_ON_ERROR:
@@ -50,10 +52,10 @@ simulate: $(VENV)/dpool.stamp $(VENV)/dev.stamp ## play N seeded pools: make sim
 	$(BIN)/python -m tests.simulation $(or $(N),$(SEEDS))
 
 locale: $(VENV)/dev.stamp ## collect the texts of core and bring every translation up to date
-	$(BIN)/pybabel -q extract $(LOCALE_KEYWORDS) --no-location --sort-output --omit-header -o $(LOCALE)/dpool.pot core
-	for po in $(LOCALE)/*/LC_MESSAGES/dpool.po; do \
-		[ ! -f "$$po" ] || $(BIN)/pybabel -q update --ignore-obsolete --no-fuzzy-matching --ignore-pot-creation-date \
-			-i $(LOCALE)/dpool.pot -o "$$po" -l "$$(basename "$$(dirname "$$(dirname "$$po")")")" || exit 1; done
+	$(BIN)/pybabel -q extract $(LOCALE_KEYWORDS) $(LOCALE_LAYOUT) -o $(LOCALE)/dpool.pot core
+	for po in $(LOCALE)/*/LC_MESSAGES/dpool.po; do $(BIN)/pybabel -q update --no-wrap --ignore-obsolete \
+		--no-fuzzy-matching --ignore-pot-creation-date -i $(LOCALE)/dpool.pot -o "$$po" \
+		-l "$$(basename "$$(dirname "$$(dirname "$$po")")")" || exit 1; done
 	$(BIN)/pybabel -q compile -d $(LOCALE) -D dpool --statistics
 
 constraints: $(VENV)/dev.stamp ## pin again what pyproject.toml declares; UPGRADE=--upgrade for the newest versions

@@ -16,10 +16,10 @@ from adapters.known import PLATFORM, PRIVATE, Known
 from adapters.plain import Page
 from adapters.post import Carrier, Door
 from adapters.screen import Screen
+from core.chat import refusals
 from core.chat.dispatch import dispatch_next
 from core.chat.due import run_due
 from core.chat.message import Event, Incoming
-from core.chat.refusals import refuse
 from core.chat.say import Say
 from core.errors import Refusal
 from core.moments import read_moment
@@ -243,7 +243,7 @@ class Console:
                 await self._go_to(self._moment(text))
         except Refusal as refusal:
             say = Say("en", self.screen.known.zone, self.clock())
-            self.screen.print(refuse(say, refusal, text)[0])
+            self.screen.print(refusals.line(say, refusal))
         except OverflowError:
             self.screen.tell(words.TOO_FAR)
         else:

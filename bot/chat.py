@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from core.store import Store
 
-NEW = "Making a small pool to play with, in {path} …\n"
+NEW = "Making a small pool to play with, in {path} …"
 
 
 def command(arguments: Namespace) -> int:
@@ -33,7 +33,7 @@ def command(arguments: Namespace) -> int:
     clock, zone = Clock(), local_zone()
     path = file_of(arguments.database)
     if path is not None and not path.exists():
-        _write(NEW.format(path=path).rstrip("\n"))
+        _write(NEW.format(path=path))
         demo.make(path, clock(), zone)
     with opened(arguments.database, clock()) as store:
         chat(store, clock, zone)
@@ -43,21 +43,24 @@ def command(arguments: Namespace) -> int:
 def chat(store: Store, clock: Clock, zone: str) -> None:
     """Talk to whoever is there: with line editing in a terminal, else with plain lines."""
     house = House(store, table(), secrets.token_bytes, timezone=zone)
-    if sys.stdin.isatty() and sys.stdout.isatty():
+    if is_terminal():
         # its libraries are for terminals only: plain lines start sooner without them
         asyncio.run(import_module("bot.interactive").talk(house, clock))
     else:
         _in_lines(Console(house, clock, _write))
 
 
+def is_terminal() -> bool:
+    """Tell whether somebody sits at both ends."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
 def _in_lines(console: Console) -> None:
     """Read lines one by one: each is done with, and its answers are written, before the next is read."""
-    is_echoing = not sys.stdin.isatty()
     with asyncio.Runner() as runner:
         runner.run(console.start())
         for line in sys.stdin:
-            if is_echoing:
-                _write(console.prompt + line.rstrip("\n"))
+            _write(console.prompt + line.rstrip("\n"))
             if not runner.run(console.handle(line)):
                 break
         runner.run(console.stop())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import yaml
@@ -18,7 +19,6 @@ from core.timetable import UnknownZoneError, read_zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from pydantic import BaseModel
 
@@ -47,7 +47,7 @@ def database_url(text: str) -> str:
     kind = parsed.get_backend_name()
     if kind not in {"sqlite", "postgresql"}:
         raise ValueError(f"'{kind}' is no kind of database dpool knows: sqlite:///dpool.db or postgresql://…")
-    if kind == "sqlite" and parsed.database in {None, "", ":memory:"}:
+    if kind == "sqlite" and (parsed.database == ":memory:" or not Path(parsed.database or "").name):
         raise ValueError("needs a file, like sqlite:///dpool.db")
     if not parsed.database:
         raise ValueError("needs the name of a database, like postgresql://user@host/dpool")

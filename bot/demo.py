@@ -18,6 +18,7 @@ from bot.clock import Clock
 from bot.database import file_of, opened
 from bot.errors import UserError
 from core.chat.transcript import play
+from core.schema import NoFolderError
 from core.tables_chat import Meta
 from core.timetable import Timetable, read_zone
 
@@ -233,6 +234,8 @@ def _require_demo(store: Store, path: Path) -> None:
 
 def make(path: Path, now: datetime, zone: str, seed: int = 1, *, instead_of: Path | None = None) -> None:
     """Make the pool in a file, which appears when all of it is there; `instead_of`: where to put one that is there."""
+    if not path.parent.is_dir():
+        raise UserError(str(NoFolderError(str(path))))
     with TemporaryDirectory(prefix=".dpool-", dir=path.parent) as folder:
         made = Path(folder) / "demo.db"
         with opened(str(made), now) as store:

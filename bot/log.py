@@ -30,7 +30,9 @@ def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
 
 def keep_out(secrets: Iterable[str]) -> None:
     """Let no record of any logger carry a secret: taken out where records are made, whoever handles them."""
-    redact, make, formatter = redactor(secrets), logging.getLogRecordFactory(), logging.Formatter()
+    redact, formatter = redactor(secrets), logging.Formatter()
+
+    make: Callable[..., logging.LogRecord] = logging.LogRecord
 
     def make_clean(*args: object, **values: object) -> logging.LogRecord:
         record = make(*args, **values)

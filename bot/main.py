@@ -26,7 +26,7 @@ from core.chat.port import AdapterError
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Coroutine, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from bot.config import Config
@@ -72,6 +72,7 @@ def connectors(config: Config) -> list[Callable[[Door], Adapter]]:
 
 async def serve(house: House, clock: Callable[[], datetime], connects: Sequence[Callable[[Door], Adapter]]) -> None:
     """Wire everything, and run until SIGTERM or SIGINT, or until an adapter cannot go on (AdapterError)."""
+    stopped = _told_to_stop()
     dispatcher = Dispatcher(house, clock)
     door = Door(house.store, clock, dispatcher.wake)
     adapters = [connect(door) for connect in connects]
@@ -100,7 +101,11 @@ async def serve(house: House, clock: Callable[[], datetime], connects: Sequence[
         "dpool is running: %s", ", ".join(adapter.platform for adapter in adapters) or "no platform, due work only"
     )
     try:
-        await _until_stopped([_attend(*pair) for pair in zip(adapters, carriers, strict=True)])
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_attend(*pair)) for pair in zip(adapters, carriers, strict=True)]
+            await stopped.wait()
+            for task in tasks:
+                task.cancel()
     finally:
         await asyncio.to_thread(scheduler.stop)
         await asyncio.to_thread(dispatcher.stop)
@@ -118,15 +123,12 @@ async def _attend(adapter: Adapter, carrier: Carrier) -> None:
         await adapter.stop()
 
 
-async def _until_stopped(works: Sequence[Coroutine[object, object, None]]) -> None:
+def _told_to_stop() -> asyncio.Event:
+    """Return what is set when the process is told to end."""
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(work) for work in works]
-        await stopped.wait()
-        for task in tasks:
-            task.cancel()
+    return stopped
 
 
 def _flat(group: BaseExceptionGroup[AdapterError]) -> Iterator[AdapterError]:

@@ -73,7 +73,7 @@ class Scheduler:
         with self._lock:
             self._is_running = False
             wait = SAFETY_NET if due is None else due - self._clock()
-            self._plan(min(SAFETY_NET, max(SOON, wait)))
+            self._plan(SOON if self._is_wanted else min(SAFETY_NET, max(SOON, wait)))
 
     def _due(self) -> datetime | None:
         """Run until nothing was woken for in the meantime."""

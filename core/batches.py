@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, func, select
 
 from core.errors import NothingToConfirmError, NotOtherProjectError
-from core.events import BatchExpired, BatchOffered, Event
+from core.events import BatchExpired, BatchMade, BatchOffered, Event
 from core.members import is_in_another
 from core.projects import count_projects
 from core.sharing import at_cost_maximum
@@ -56,7 +56,7 @@ def settle_needs(session: Session, batch: Batch, now: datetime) -> list[Event]:
     product = session.get_one(Product, (batch.pool_id, batch.product_id))
     if is_above_average(product, batch) and count_projects(session, batch.pool_id) > 1:
         batch.needs = "project"
-        return []
+        return [BatchMade(session.get_one(Good, (product.pool_id, product.good_id)), product, batch)]
     return offer(session, product, batch, now)
 
 

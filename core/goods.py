@@ -127,12 +127,11 @@ def made(
     for contribution in gathered:
         contribution.batch_id = batch.id
     _count_pledges(session, product, units)
-    events: list[Event] = [BatchMade(good, product, batch)]
     if hours is None:
-        return Made(batch, None, [*events, *settle_needs(session, batch, now)])
+        return Made(batch, None, settle_needs(session, batch, now))
     batch.needs = "work"
     report = _report_own(session, product, batch, member, hours, now)
-    return Made(batch, report, [*events, report])
+    return Made(batch, report, [BatchMade(good, product, batch), report])
 
 
 def _report_own(

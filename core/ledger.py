@@ -134,6 +134,15 @@ def recognised_of(session: Session, member: Member) -> int:
     return total
 
 
+def sum_of_kind(session: Session, member: Member, kind: TransferKind) -> int:
+    """Return what transfers of one kind brought a member (positive) or took (negative)."""
+    total = func.coalesce(func.sum(Transfer.amount), 0)
+    of_kind = (Transfer.pool_id == member.pool_id, Transfer.kind == kind)
+    incoming = select(total).where(*of_kind, Transfer.to_id == member.id)
+    outgoing = select(total).where(*of_kind, Transfer.from_id == member.id)
+    return int(session.exec(incoming).one()) - int(session.exec(outgoing).one())
+
+
 def limit_with(settings: PoolSettings, effort_recognised: int) -> int:
     """Return how far below zero a balance may go: newcomers a little, more with every hour recognised."""
     return min(settings.limit, settings.newcomer + max(0, effort_recognised))

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, func, select
 
+from core import ledger
 from core.clean import clean
 from core.errors import LastOfKindError, NotMaintainerError, NotStewardError
 from core.events import Joined, JoinRequested
+from core.ledger import Entry, TransferKind
 from core.names import key_of, unique_name
 from core.settings import PoolSettings, ProjectSettings
 from core.store import add, pool_of
@@ -53,11 +55,21 @@ def join(session: Session, pool: Pool, person_id: int, name: str, now: datetime)
         return member, []
     if member is None:
         member = new_member(session, pool, name, person_id, now)
+    else:
+        _take_debt_up(session, pool, member, now)
+    member.break_from = member.break_until = member.exempt_from = member.exempt_until = None
     member.joined_at, member.admitted_at, member.left_at = now, None, None
     if PoolSettings(pool.settings).admission == "open":
         member.admitted_at = now
         return member, []
     return member, [JoinRequested(pool, None, member)]
+
+
+def _take_debt_up(session: Session, pool: Pool, member: Member, now: datetime) -> None:
+    """Let somebody who comes back owe again what the commons took over when they left: nobody leaves to be rid of it."""
+    debt = ledger.sum_of_kind(session, member, TransferKind.LEAVE)
+    entry = Entry(f"rejoin:{member.id}:{pool.last_id}", TransferKind.LEAVE, member.id, ledger.COMMONS, max(0, debt), "")
+    ledger.transfer(session, pool, entry, now)
 
 
 def join_project(session: Session, project: Project, member: Member, now: datetime) -> tuple[Membership, list[Event]]:

@@ -14,7 +14,7 @@ from core.members import new_member
 from core.projects import found_pool
 from core.schema import open_store
 from core.store import Store, add_now
-from core.tables_chat import Person
+from core.tables_chat import Account, Person
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,6 +43,17 @@ def store(empty_database: Path, tmp_path: Path) -> Iterator[Store]:
     found = Store(f"sqlite:///{path}")
     yield found
     found.close()
+
+
+@pytest.fixture
+def filled(store: Store) -> Path:
+    """A database of our newest revision with somebody in it, closed."""
+    with store.write() as session:
+        person = add_now(session, Person(language="de"))
+        session.add(Account(platform="console", user_id="ana", person_id=person.id))
+    store.close()
+    assert store.path is not None
+    return store.path
 
 
 def entropy() -> Callable[[int], bytes]:

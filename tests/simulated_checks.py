@@ -15,7 +15,7 @@ from core import audit, ledger
 from core.chat.message import Event, Incoming
 from core.settings import PoolSettings
 from core.tables import Batch, GivenUnit, Member, Pool, Transfer, Want
-from core.tables_chat import Inbox, Outbox
+from core.tables_chat import Chat, Delivery, Inbox, Outbox
 from tests.simulated_steps import Again, Clock, Press, Race, Step, Write
 from tests.simulated_world import TABLE
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tests.simulated_world import World
 
 CHARACTERS_MAX = 4096
+ARRIVALS_MAX = 2  # a second time only if nobody could tell whether it had arrived
 # No text of ours has these, and nobody in the simulation types them.
 INSIDE = re.compile(r"Traceback|sqlalchemy|sqlite|\b\w+Error\b|object at 0x|\bNone\b|\bcore\.\w", re.IGNORECASE)
 NOT_OF_A_COMMAND = frozenset({"return", "leave", "merge"})
@@ -88,6 +89,9 @@ class Watch:
         for _chat, message in self.world.sent:
             look_at_message(message)
         self.world.sent.clear()
+        often = [number for number, count in self.world.state.arrivals.items() if count > ARRIVALS_MAX]
+        if often:
+            raise FailureError("a message came too often", f"deliveries {often}")
         if isinstance(step, Write | Press | Again):
             return
         with self.world.store.read() as session:
@@ -100,6 +104,21 @@ class Watch:
                 if thoroughly:
                     _holds(session, pool)
                     _audit(session, pool)
+
+    def rest(self) -> None:
+        """Make sure that no message waits which could be sent."""
+        now = self.world.state.now
+        waiting = (
+            select(Outbox.key)
+            .join(Chat, col(Chat.id) == col(Outbox.chat_id))
+            .where(col(Outbox.delivery_id).is_(None), func.coalesce(Outbox.not_before, now) <= now)
+        )
+        ready = select(Delivery.key).join(Chat, col(Chat.id) == col(Delivery.chat_id))
+        ready = ready.where(Delivery.state == "ready", func.coalesce(Delivery.retry_at, now) <= now)
+        with self.world.store.read() as session:
+            stuck = [one for query in (waiting, ready) for one in session.exec(query.where(col(Chat.off_at).is_(None)))]
+        if stuck:
+            raise FailureError("messages wait for nothing", str(stuck))
 
     def _inbox(self, session: Session) -> None:
         """Every event is handled exactly once, and answered where it must be."""

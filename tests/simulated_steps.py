@@ -95,8 +95,8 @@ class Press:
 
     def __str__(self) -> str:
         prefix = "" if self.platform == "console" else f"{self.platform}:"
-        older = f"  # by {self.how}, {self.age} messages back" if self.age or self.how is not How.BUTTON else ""
-        return f"{prefix}{self.who}@{self.chat}: [{self.label}]{older}"
+        older = f"# on the message {self.age} before the newest that has it:\n" if self.age else ""
+        return f"{older}{prefix}{self.who}@{self.chat}: [{self.label}]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import random
 import re
 import shutil
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -69,6 +69,7 @@ class State:
     written: dict[str, list[Event]] = field(default_factory=dict)
     arrived: list[Event] = field(default_factory=list)
     shown: dict[str, list[Shown]] = field(default_factory=lambda: defaultdict(list))
+    arrivals: Counter[int] = field(default_factory=Counter)
     secrets: list[str] = field(default_factory=list)
     accidents: int | None = None
     accident: type[BaseException] = Died
@@ -223,8 +224,14 @@ class World:
     def _work(self, order: int) -> None:
         self._surviving(lambda: self._receive(order))
         self._surviving(self._dispatch)
-        self._surviving(lambda: run_due(self.house, self.state.now))
+        self._run_due()
         self._surviving(self._deliver)
+
+    def _run_due(self) -> datetime | None:
+        due: list[datetime | None] = []
+        self._surviving(lambda: due.append(run_due(self.house, self.state.now)))
+        self.state.store_failed = False
+        return due[-1]
 
     def _receive(self, order: int) -> None:
         """Keep what was written: order is kept within a chat, and what is not acknowledged comes again."""
@@ -245,14 +252,10 @@ class World:
         self._work(0)
         if outage:
             self.state.now = until
-        while True:
-            due: list[datetime | None] = []
-            self._surviving(lambda: due.append(run_due(self.house, self.state.now)))  # noqa: B023
-            self._surviving(self._deliver)
-            moment = due[-1]
-            if moment is None or moment > until:
-                break
-            self.state.now = max(self.state.now, moment)
+        due = self._run_due()
+        while due is not None and due <= until:
+            self.state.now = max(self.state.now, due)
+            due = self._run_due()
         self.state.now = max(self.state.now, until)
         self._work(0)
 
@@ -308,6 +311,7 @@ class World:
 
     def _arrive(self, key: str, delivery: Delivery, message: Message) -> None:
         self.sent.append((key, message))
+        self.state.arrivals[delivery.id] += delivery.edits is None
         self.state.shown[key].append(Shown(delivery.id, delivery.ref or f"b{delivery.id}", message))
         found = SECRET.search(str(message.text))
         if found:

@@ -101,6 +101,7 @@ def _settle(world: World, watch: Watch) -> None:
     step = Clock(3 * 1440)
     world.do(step)
     watch.look(step, thoroughly=True)
+    watch.rest()
 
 
 def replay(history: list[Step], name: str, seconds: float) -> Failed | None:
@@ -126,10 +127,14 @@ def replay(history: list[Step], name: str, seconds: float) -> Failed | None:
     return None
 
 
-def shrink(failed: Failed, seconds: float = SHRINK_SECONDS_MAX) -> Failed:
+def shrink(failed: Failed, seconds: float | None = None) -> Failed:
     """Leave steps out, ever fewer at a time, as long as the same failure remains and there is time."""
+    seconds = SHRINK_SECONDS_MAX if seconds is None else seconds
     end = monotonic() + seconds
-    best, size = failed, max(1, len(failed.history) // 2)
+    # Most steps do nothing but work off one message: all at once is faster, and mostly as wrong.
+    busy = [step for step in failed.history[:-1] if not isinstance(step, Work)]
+    best = replay([*busy, failed.history[-1]], failed.failure.name, seconds) or failed
+    size = max(1, len(best.history) // 2)
     while monotonic() < end:
         shorter = False
         start = len(best.history) - size
@@ -153,7 +158,9 @@ def transcript(history: list[Step]) -> Iterator[str]:
     for step in history:
         if isinstance(step, Clock):
             world_now += timedelta(minutes=step.minutes)
-            yield f"now {world_now:%Y-%m-%d %H:%M}" + ("  # at once: an outage" if step.outage else "")
+            if step.minutes:
+                yield from ["# an outage until then:"] * step.outage
+                yield f"now {world_now:%Y-%m-%d %H:%M}"
         elif not isinstance(step, Work):
             yield str(step)
             if "/pool new" in str(step):

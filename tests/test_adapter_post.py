@@ -26,6 +26,9 @@ from tests.clocks import StillClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from datetime import datetime
+
+    from sqlmodel import Session
 
     from core.chat.port import Parcel
     from core.store import Store
@@ -84,12 +87,19 @@ def carrier(store: Store, adapter: FakeAdapter, clock: StillClock) -> Carrier:
 
 
 def put(
-    store: Store, clock: StillClock, text: str, priority: Priority = Priority.REPLY, chat: str = "a", **more: object
+    store: Store,
+    clock: StillClock,
+    text: str,
+    priority: Priority = Priority.REPLY,
+    *,
+    chat: str = "a",
+    toast_for: str = "",
+    edits: int = 0,
 ) -> int:
     """Post a message; return its chat's number."""
     with store.write() as session:
         place = chat_of(session, Place("fake", chat))
-        message = Message(Text.of(text), **more)  # type: ignore[arg-type]
+        message = Message(Text.of(text), toast_for=toast_for, edits=edits)
         outbox.post(session, place, message, priority, f"{chat}:{text}", clock())
         return place.id or 0
 
@@ -351,11 +361,11 @@ async def test_a_store_that_does_not_answer_is_waited_for(
     put(store, clock, "1")
     sent, faults = outbox.sent, [1, 1]
 
-    def broken(*arguments: object) -> None:
+    def broken(session: Session, delivery_id: int, ref: str, now: datetime) -> None:
         if faults:
             faults.pop()
             raise OperationalError("update", {}, Exception("database is locked"))
-        sent(*arguments)  # type: ignore[arg-type]
+        sent(session, delivery_id, ref, now)
 
     monkeypatch.setattr(outbox, "sent", broken)
     with caplog.at_level(logging.WARNING):

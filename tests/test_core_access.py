@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlmodel import select
 
-from core.chat.context import Context
+from core.chat.message import Choice, Message
+from core.chat.text import Text
 from core.tables import Member, Membership
-from core.tables_chat import Person
+from core.tables_chat import Delivery, Person
 from tests import cases
-from tests.stage import act, dump, event, on_stage, posted, press, seen, send, write
+from tests.stage import act, chat_named, dump, on_stage, posted, press, seen, write
 
 if TYPE_CHECKING:
-    from core.chat.message import Incoming
+    from sqlmodel import Session
+
     from core.chat.player import Player
     from core.store import Store
 
@@ -143,10 +145,8 @@ def test_without_a_project_there_is_none_to_act_for(store: Store) -> None:
 
 
 def test_an_archived_project_takes_nobody_in(store: Store) -> None:
-    player = on_stage(
-        store, "bo@garden: /handover\nana@bakery: /project archive\nana@bakery: [Yes, archive]\n> archived"
-    )
-    act(player, "ana@bakery: [Yes, archive]\nana@dm: /task new Dishes 1h\n> no project's")
+    player = on_stage(store, "bo@garden: /handover\nana@bakery: /project archive\nana@bakery: [Yes]\n> archived|closed")
+    act(player, "ana@dm: /task new Dishes 1h\n> no project's")
 
 
 # Roles
@@ -176,18 +176,13 @@ def test_a_button_of_another_project_asks_for_its_people(store: Store) -> None:
     assert message.choices == ()
     act(player, "eve@garden: /me")
     with store.write() as session:
-        context = handover_button(session, player)
-    press(player, "eve", "garden", context)
+        choice = bakerys_button(session, player)
+    press(player, "eve", "garden", choice)
     assert seen(player, "garden") == ["Only Hill Bakery's people can do that."]
 
 
-def handover_button(session: object, player: Player) -> str:
+def bakerys_button(session: Session, player: Player) -> str:
     """Put a button of the bakery into the garden, as an answer to a member of both might be."""
-    from core.chat.message import Choice, Message  # noqa: PLC0415
-    from core.chat.text import Text  # noqa: PLC0415
-    from core.tables_chat import Delivery  # noqa: PLC0415
-    from tests.stage import chat_named  # noqa: PLC0415
-
     row = Delivery(key="x", platform="console", chat_id=chat_named(session, "garden").id, priority=1, state="sent")
     bakery = chat_named(session, "bakery")
     choice = Choice("New", "task new Dishes 1h", bakery.pool_id or 0, bakery.project_id or 0)

@@ -16,7 +16,7 @@ from core.errors import (
     NotOtherProjectError,
     OutOfBoundsError,
 )
-from core.events import BatchMade, BatchOffered
+from core.events import BatchMade, BatchOffered, Confirmed
 from core.pledges import pledge
 from core.tables import Batch
 from tests.village import DAY, Village
@@ -38,7 +38,7 @@ def village(store: Store) -> Iterator[Village]:
 def test_what_has_gathered_becomes_a_batch(village: Village) -> None:
     work = [village.work("Bo", 1000, "bread"), village.work("Cy", 500, "bread")]
     made = village.made(3)
-    assert [type(event) for event in made.events] == [BatchMade, BatchOffered]
+    assert [type(event) for event in made.events] == [BatchOffered]
     assert (made.batch.effort, made.batch.left, made.batch.offered_at) == (1500, 3, village.now)
     assert [one.batch_id for one in work] == [made.batch.id] * 2
     assert village.product().last_average == 500
@@ -92,7 +92,9 @@ def test_the_estimate_of_a_later_batch_is_units_times_the_last_average(village: 
 @pytest.mark.parametrize(("effort", "needs"), [(2500, ""), (2501, "project")])
 def test_far_more_effort_than_last_time_needs_another_project(village: Village, effort: int, needs: str) -> None:
     village.batch(4, 2000)
-    assert village.batch(4, effort).needs == needs
+    village.work("Bo", effort, "bread")
+    made = village.made(4)
+    assert (made.batch.needs, [type(event) for event in made.events]) == (needs, [BatchMade if needs else BatchOffered])
 
 
 def test_in_a_pool_of_one_project_there_is_nobody_to_ask(store: Store) -> None:
@@ -130,8 +132,11 @@ def test_own_hours_may_make_a_batch_large(village: Village) -> None:
     village.batch(4, 2000)
     made = village.made(4, 2600)
     assert made.report is not None
-    village.confirm(made.report.task, "Ana")
-    assert (made.batch.needs, made.batch.effort) == ("project", 2600)
+    row = made.report.claim
+    confirmed, asked = reports.confirm(village.session, made.report.task, row, village.people["Ana"], village.now)
+    assert isinstance(confirmed, Confirmed)
+    assert isinstance(asked, BatchMade)
+    assert (asked.batch.needs, asked.batch.effort) == ("project", 2600)
 
 
 def test_a_rejected_report_takes_its_batch_apart(village: Village) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from sqlmodel import select
 
 from core.chat import cards
 from core.chat.message import Message, Priority
 from core.chat.outbox import post
+from core.chat.say import Say
 from core.chat.text import Text
 from core.tables_chat import Card
 from tests.conftest import NOW
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 
 def test_cards_follow_in_every_channel_and_on_every_platform(store: Store) -> None:
     player = on_stage(store, "ana@bakery: /task new Dishes 1h urgent\nbo@garden: /task 1\nana@bakery: /project code")
-    code = next(one.text for one in player.shown if one.chat == "dm:ana").split()[-1]
-    act(player, f"eli@matrix-room: /help\nmatrix:eli@room: !project link {code}\nmatrix:eli@room: !task 1\n> open")
+    code = seen(player, "dm:ana")[0].split("link ")[1].split()[0].rstrip("`")
+    act(player, f"matrix:eli@room: !project link {code}\nmatrix:eli@room: !task 1\n> open")
     act(player, "cy@bakery: /claim 1\ngarden> Cy has it\nmatrix:room> Cy has it\nmatrix:room= 0")
     act(player, "restart\ncy@bakery: /done 1\ngarden> to be confirmed\nmatrix:room> to be confirmed")
 
@@ -59,11 +61,7 @@ def test_what_does_not_change_is_not_drawn(store: Store) -> None:
         assert card.marked_at is None
 
 
-def _say() -> object:
-    from zoneinfo import ZoneInfo  # noqa: PLC0415 - for this one value
-
-    from core.chat.say import Say  # noqa: PLC0415 - the same
-
+def _say() -> Say:
     return Say("en", ZoneInfo("UTC"), NOW)
 
 

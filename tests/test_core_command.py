@@ -42,7 +42,7 @@ def test_the_longest_name_wins(text: str, name: str, rest: str, first: str) -> N
     assert found[0].parameters[0].kind == first
 
 
-@pytest.mark.parametrize("text", ["", "   ", "dance", "newtask", "ｔasks", "task-new"])
+@pytest.mark.parametrize("text", ["", "   ", "dance", "newtask", "\uff54asks", "task-new"])
 def test_what_is_no_command_is_not_found(text: str) -> None:
     assert TABLE.find(text) is None
 

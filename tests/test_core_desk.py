@@ -10,11 +10,10 @@ from sqlmodel import col, select
 
 from core.chat.desk import Desk
 from core.chat.message import Choice, Message, Priority
-from core.chat.say import Say
 from core.chat.text import Text
 from core.identity import Place, chat_of
 from core.tables import Member, Pool, Project
-from core.tables_chat import Card, Outbox, Person
+from core.tables_chat import Card, Chat, Outbox, Person
 from tests.conftest import NOW
 from tests.stage import act, chat_named, on_stage
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+    from core.chat.say import Say
     from core.store import Store
 
 
@@ -55,8 +55,6 @@ def addresses(session: Session) -> list[str]:
 
 
 def address_of(session: Session, row: Outbox) -> str:
-    from core.tables_chat import Chat  # noqa: PLC0415 - read once, here
-
     return session.get_one(Chat, row.chat_id).address
 
 

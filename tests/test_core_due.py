@@ -10,11 +10,11 @@ from sqlmodel import select
 
 from core.chat import due, inbox
 from core.chat.due import next_due, run_due
-from core.tables import Claim, Pool, Round
+from core.chat.player import Player
+from core.tables import Claim, Round
 from tests.stage import act, dump, on_stage, seen
 
 if TYPE_CHECKING:
-    from core.chat.player import Player
     from core.store import Store
 
 ROUND = datetime(2026, 5, 10, 18, tzinfo=UTC)
@@ -38,8 +38,6 @@ def rounds_held(store: Store) -> int:
 
 
 def test_without_a_pool_nothing_is_planned(store: Store) -> None:
-    from core.chat.player import Player  # noqa: PLC0415
-
     player = Player(store)
     assert run_due(player.house, player.now) is None
 
@@ -50,7 +48,6 @@ def test_the_next_moment_is_the_earliest_of_all_kinds(store: Store) -> None:
     act(player, "bo@bakery: /made bread 2 1h until:fri\nana@bakery: /confirm 1")
     friday = upcoming(player)
     assert friday is not None
-    assert friday.date() == datetime(2026, 5, 9, tzinfo=UTC).date() or friday.date() == friday.date()
     assert friday < ROUND
     act(player, "ana@bakery: /pledge bread 2 by:thu")
     pledge = upcoming(player)
@@ -134,8 +131,6 @@ def test_what_came_in_after_the_moment_does_not_hold_up_the_round(store: Store) 
 
 def test_what_is_due_after_a_waiting_round_waits_with_it(store: Store) -> None:
     player = on_stage(store, "ana@bakery: /pledge bread 2 by:2026-05-10")
-    with store.write() as session:
-        session.exec(select(Pool)).one()
     later = ROUND + timedelta(days=1)
     with store.read() as session:
         moments = sorted(one for one in (next_due(session, player.now), next_due(session, ROUND)) if one)
@@ -168,7 +163,9 @@ def test_what_fails_holds_up_nothing_else_and_is_tried_again(
 def test_who_comes_second_does_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between finding and locking another process may have done it."""
     player = on_stage(store, "ana@bakery: /task new Dishes 1h urgent due:2026-05-06\nbo@bakery: /claim 1")
-    look, found = due._look, []
+    look: Any = due._look  # noqa: SLF001 - the moment between finding and locking
+
+    found: list[Any] = []
 
     def look_twice(*arguments: Any) -> Any:
         seen_now = look(*arguments)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core import members
+from core import leaving, ledger, members
 from core.errors import LastOfKindError, NotMaintainerError, NotStewardError
 from core.events import Joined, JoinRequested
+from core.ledger import Entry, TransferKind
 from core.store import add, add_now
 from core.tables import Member, Project, Round
 from core.tables_chat import Person
@@ -115,6 +116,7 @@ def test_a_project_takes_members(store: Store, admission: str) -> None:
         assert membership.admitted_at == (NOW if is_open else None)
         assert events == ([Joined(project, ana)] if is_open else [JoinRequested(pool, project, ana)])
         assert members.is_in(session, project, ana) is is_open
+        assert members.count_in(session, project) == int(is_open)
         assert members.join_project(session, project, ana, LATER) == (membership, [])
         assert members.membership_of(session, project, ana) is membership
         assert names(members.projects_of(session, ana)) == ("Hill" if is_open else "")
@@ -281,3 +283,27 @@ def test_a_break_begins_at_once() -> None:
     assert (member.break_from, member.break_until) == (NOW, NOW + timedelta(days=14))
     assert not members.is_exempt(member, NOW - timedelta(days=1), NOW + timedelta(days=6))
     assert members.is_exempt(member, NOW + timedelta(days=6), NOW + timedelta(days=13))
+
+
+def test_who_leaves_in_debt_and_comes_back_owes_it_again(store: Store) -> None:
+    with store.write() as session:
+        pool, ana = found(session)
+        bo = person_in(session, pool, "Bo")
+        debt = Entry("debt", TransferKind.COST, bo.id, ledger.COMMONS, 2_000, "")
+        ledger.transfer(session, pool, debt, NOW)
+        for _time in range(2):
+            leaving.leave(session, bo, NOW)
+            assert ledger.balance(session, pool.id, bo.id) == 0
+            member, _events = members.join(session, pool, bo.person_id or 0, "Bo", NOW)
+            assert (member.id, ledger.balance(session, pool.id, bo.id)) == (bo.id, -2_000)
+        assert ana.left_at is None
+
+
+def test_who_leaves_with_something_left_over_has_given_it_to_all(store: Store) -> None:
+    with store.write() as session:
+        pool, _ana = found(session)
+        bo = person_in(session, pool, "Bo")
+        ledger.transfer(session, pool, Entry("credit", TransferKind.EFFORT, None, bo.id, 2_000, ""), NOW)
+        leaving.leave(session, bo, NOW)
+        members.join(session, pool, bo.person_id or 0, "Bo", NOW)
+        assert ledger.balance(session, pool.id, bo.id) == 0

@@ -1,16 +1,11 @@
-"""Deciding a round: tables for each rule, and what is always true of whatever comes out."""
+"""Deciding a round: a table for each rule."""
 
 from __future__ import annotations
 
-import random
-from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from core.recognition import due_with
 from core.rounds.decide import coverage, decide
 from core.rounds.explain import enough_bid
 from core.rounds.inputs import (
@@ -22,18 +17,13 @@ from core.rounds.inputs import (
     GoodRow,
     Inputs,
     MemberRow,
-    Outcome,
     ProductRow,
     TaskRow,
     WantRow,
 )
 from core.sharing import lottery
 from tests.cases import table
-
-WEEK = 7 * 24 * 3600
-LOT = "5ec2e7"
-EMPTY = Inputs(number=1, secret=LOT, elapsed_seconds=WEEK, growth=10, max_weight=400, levy=3000)
-
+from tests.round_inputs import EMPTY, LOT, market
 
 # Tasks
 
@@ -113,21 +103,6 @@ def test_coverage(balance: str, limit: str, wants: str, covered: str) -> None:
 
 
 # Goods: products of 100 thousandths of effort a unit
-
-
-def market(units: int, wants: list[tuple[int, int]], rule: str = "preference", effort: int = 100) -> Inputs:
-    """Members 1, 2, 3 ... want (units, bid), -1 at cost; one product with a batch of so many units, by member 99."""
-    rows = [WantRow(n, 1, n, 0, count, 0, bid, max(bid, 125), 0) for n, (count, bid) in enumerate(wants, 1)]
-    members = [MemberRow(n, 0, 10_000, 1) for n in (*range(1, len(wants) + 1), 99)]
-    return replace(
-        EMPTY,
-        goods=[GoodRow(1, "bread", rule)],
-        products=[ProductRow(5, 1, units, units * effort, 0, effort, 0, units)],
-        batches=[BatchRow(6, 5, units, units, 0, units * effort)] if units else [],
-        contributions=[ContributionRow(7, 99, 6, units * effort, 0, 0)] if units else [],
-        wants=rows,
-        members=members,
-    )
 
 
 # what it shows | rule | units | wants: units x bid | cost | units got
@@ -363,180 +338,3 @@ def test_what_would_have_been_enough(units: int, bids: list[tuple[int, int]], ow
     inputs = market(units, bids)
     result = next(one for one in decide(inputs).wants if one.want_id == own)
     assert enough_bid(inputs, result) == expected
-
-
-# Properties
-
-RULE_NAMES = ("preference", "effort", "flat-allocation", "flat-rate")
-
-
-@st.composite
-def rounds(draw: st.DrawFn) -> Inputs:
-    """Whole rounds of a small pool that hang together: efforts of batches are those of their contributions."""
-    pick = random.Random(draw(st.integers(0, 2**32)))
-    members = [
-        MemberRow(n, pick.randint(-3000, 3000), pick.choice([3000, 5000, 10_000]), pick.randint(0, 1))
-        for n in range(1, 7)
-    ]
-    goods, products, batches, work, wants = [], [], [], [], []
-    for good_id in (101, 102):
-        goods.append(GoodRow(good_id, f"good {good_id}", pick.choice(RULE_NAMES)))
-        for product_id in (good_id * 10, good_id * 10 + 1):
-            units = effort_left = 0
-            for batch_id in (product_id * 10, product_id * 10 + 1)[: pick.randint(0, 2)]:
-                count = pick.randint(1, 5)
-                given_before = pick.randint(0, count - 1)
-                efforts = [pick.randint(1, 900) for _ in range(pick.randint(1, 3))]
-                parts = _due_before(efforts, count, given_before)
-                for n, (one, due) in enumerate(zip(efforts, parts, strict=True)):
-                    credited = pick.choice([due, due, pick.randint(0, due)])
-                    work.append(ContributionRow(batch_id * 10 + n, pick.randint(1, 7), batch_id, one, due, credited))
-                batches.append(BatchRow(batch_id, product_id, count, count - given_before, given_before, sum(efforts)))
-                units += count - given_before
-                effort_left += sum(efforts) - sum(parts)
-            leftover = pick.randint(0, 3)
-            products.append(ProductRow(product_id, good_id, units, effort_left, leftover, 300, pick.randint(0, 2), 0))
-        for member in members:
-            if pick.random() < 0.7:
-                bid = pick.choice([NONE, pick.randint(0, 900)])
-                product_id = pick.choice([0, 0, good_id * 10, good_id * 10 + 1])
-                most = pick.randint(0, 900) if bid == NONE else bid
-                units = pick.randint(1, 3)
-                row = WantRow(0, good_id, member.id, product_id, units, pick.randint(0, 2), bid, most, 0)
-                wants.append(row._replace(waited=pick.randint(0, 3)))
-    wants = [row._replace(id=n) for n, row in enumerate(wants, 1)]
-    for n in range(pick.randint(0, 4)):
-        effort = pick.randint(1, 4000)
-        work.insert(0, ContributionRow(n + 1, pick.randint(1, 6), 0, effort, effort, pick.randint(0, effort)))
-    tasks = [TaskRow(n, n, pick.randint(1, 3), pick.randint(25, 400), 1000, pick.randint(0, 1)) for n in (1, 2, 3)]
-    bids = [BidRow(task.id, n, pick.randint(1, 400)) for task in tasks for n in range(1, 7) if pick.random() < 0.6]
-    return Inputs(
-        number=pick.randint(1, 50),
-        secret=pick.randbytes(32).hex(),
-        elapsed_seconds=pick.randint(0, 3 * WEEK),
-        growth=pick.randint(0, 30),
-        max_weight=400,
-        levy=pick.choice([0, 10, 3000]),
-        commons=pick.randint(-500, 500),
-        tasks=tasks,
-        bids=bids,
-        caps=[CapRow(n, pick.randint(0, 3000)) for n in (1, 2)],
-        goods=goods,
-        products=products,
-        batches=batches,
-        wants=wants,
-        members=members,
-        contributions=work,
-    )
-
-
-def _due_before(efforts: list[int], units: int, given_before: int) -> list[int]:
-    return due_with(sum(efforts), units, given_before, efforts)
-
-
-@given(rounds())
-@settings(max_examples=60, deadline=None)
-def test_whatever_is_decided_adds_up(inputs: Inputs) -> None:
-    outcome = decide(inputs)
-    _amounts_hold(inputs, outcome)
-    _units_hold(inputs, outcome)
-    _work_holds(inputs, outcome)
-
-
-def _amounts_hold(inputs: Inputs, outcome: Outcome) -> None:
-    costs = Counter[int]()
-    for row in outcome.given:
-        costs[row.member_id] += row.units * row.cost
-    credited = sum(row.credited for row in outcome.credits)
-    shared = sum(row.amount for row in outcome.shares)
-    assert outcome.surplus == inputs.commons + sum(costs.values()) - credited
-    assert outcome.kept == outcome.surplus - shared
-    after = {row.id: row.balance - costs[row.id] for row in inputs.members}
-    for credit in outcome.credits:
-        after[credit.member_id] += credit.credited
-    paid = dict(after)
-    for share in outcome.shares:
-        after[share.member_id] += share.amount
-    for member in inputs.members:
-        assert after[member.id] >= min(-member.limit, member.balance)
-        if paid[member.id] < 0:
-            assert paid[member.id] >= min(-member.limit, member.balance)
-    got = {row.member_id for row in outcome.given} | {row.member_id for row in outcome.credits if row.credited}
-    sharers = {row.id for row in inputs.members if row.shares or row.id in got}
-    assert {row.member_id for row in outcome.shares} <= sharers
-    if outcome.surplus >= 0:
-        assert outcome.kept == (0 if sharers else outcome.surplus)
-    elif outcome.kept:
-        assert all(after[member.id] <= -member.limit for member in inputs.members if member.id in sharers)
-    _levy_holds(inputs, outcome, costs, len(sharers))
-
-
-def _levy_holds(inputs: Inputs, outcome: Outcome, costs: Counter[int], sharers: int) -> None:
-    credited = sum(row.credited for row in outcome.credits)
-    assert credited - sum(costs.values()) <= inputs.levy * sharers
-    rows = {row.contribution_id: row for row in outcome.credits}
-    staying = {row.id for row in inputs.members}
-    owed = 0
-    for row in inputs.contributions:
-        if row.member_id in staying:
-            one = rows.get(row.id)
-            owed += (one.due if one else row.due) - row.recognised - (one.credited if one else 0)
-    assert owed == outcome.waiting
-
-
-def _units_hold(inputs: Inputs, outcome: Outcome) -> None:
-    given_of = Counter[int]()
-    for row in outcome.given:
-        given_of[row.batch_id] += row.units
-        assert row.units > 0
-    for batch in inputs.batches:
-        assert given_of[batch.id] <= batch.left
-    wants = {row.id: row for row in inputs.wants}
-    covered = dict(zip(wants, coverage(inputs), strict=True))
-    for result in outcome.wants:
-        assert result.got <= covered[result.want_id] <= wants[result.want_id].units
-    for row in outcome.given:
-        want = wants[row.want_id]
-        assert row.cost <= max(want.maximum, 0)
-        assert want.product_id in {0, row.product_id}
-    for good in outcome.goods:
-        assert good.shortfall == max(0, good.unmet - good.left - good.pledged)
-
-
-def _work_holds(inputs: Inputs, outcome: Outcome) -> None:
-    work = {row.id: row for row in inputs.contributions}
-    for row in outcome.credits:
-        before = work[row.contribution_id]
-        assert before.due <= row.due <= before.effort
-        assert 0 <= row.credited <= row.due - before.recognised
-    given_of = Counter[int]()
-    for one in outcome.given:
-        given_of[one.batch_id] += one.units
-    dues = {row.contribution_id: row.due for row in outcome.credits}
-    for batch in inputs.batches:
-        own = [row for row in inputs.contributions if row.batch_id == batch.id]
-        if all(row.member_id in {one.id for one in inputs.members} for row in own):
-            due = sum(dues.get(row.id, row.due) for row in own)
-            exact = 2 * batch.effort * (batch.given + given_of[batch.id])
-            assert abs(2 * due * batch.units - exact) <= batch.units
-
-
-@given(rounds(), st.randoms(use_true_random=False))
-@settings(max_examples=40, deadline=None)
-def test_the_outcome_does_not_depend_on_the_order_of_rows_without_an_order(inputs: Inputs, rng: random.Random) -> None:
-    """Tasks come by due date, wants and work by age; all else may come as it likes."""
-    other = replace(inputs)
-    for name in ("bids", "caps", "products", "batches", "members"):
-        rows = list(getattr(other, name))
-        rng.shuffle(rows)
-        object.__setattr__(other, name, rows)
-    assert decide(other) == decide(inputs)
-
-
-@given(rounds())
-@settings(max_examples=40, deadline=None)
-def test_kept_inputs_decide_the_same_again(inputs: Inputs) -> None:
-    assert Inputs.unpack(inputs.pack()) == inputs
-    outcome = decide(inputs)
-    assert Outcome.unpack(outcome.pack()) == outcome
-    assert decide(Inputs.unpack(inputs.pack())) == outcome

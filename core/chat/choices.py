@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.chat.message import Choice
 from core.chat.words import QUOTES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from core.chat.context import Context
     from core.chat.say import Say
     from core.chat.text import Text
@@ -19,6 +23,17 @@ NO_QUOTES = str.maketrans("", "", QUOTES)
 def quoted(name: str) -> str:
     """Return a name as it is typed so that it is read as one."""
     return f'"{name.translate(NO_QUOTES)}"'
+
+
+def distinct(choices: Iterable[Choice]) -> tuple[Choice, ...]:
+    """Return the choices with labels that are unique: a second `Valley` is `Valley 2`."""
+    counts: Counter[str] = Counter()
+    found = []
+    for choice in choices:
+        counts[choice.label] += 1
+        count = counts[choice.label]
+        found.append(choice if count == 1 else replace(choice, label=f"{choice.label} {count}"))
+    return tuple(found)
 
 
 def own(context: Context, label: Text, command: str) -> Choice:

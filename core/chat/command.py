@@ -52,7 +52,6 @@ class Command:
         return usage(self.name, self.parameters, prefix)
 
 
-
 class Commands:
     """The commands of one topic, as handlers declare them."""
 
@@ -112,6 +111,8 @@ class Table:
 
 
 def _meant(found: list[Command], rest: str) -> Command:
+    if not rest:  # what needs nothing, else the one about tasks, which is declared first
+        return next((one for one in found if all(parameter.optional for parameter in one.parameters)), found[0])
     is_task = begins_with_task(rest)
     return next((one for one in found if _takes_task(one) == is_task), found[0])
 

@@ -77,7 +77,8 @@ def _apologise(house: House, session: Session, row: Inbox, now: datetime) -> Non
         return
     chat = chat_of(session, event.place, account_of(session, event.sender))
     desk = Desk(session, now, f"in:{row.id}", language=house.language)
-    text = desk.say_in(chat)("That went wrong here, and nothing was changed. It has been noted.")
+    say = desk.say_in(chat)
+    text = say("That went wrong here, and nothing was changed. It has been noted.")
     desk.post(chat, Message(text, reply_to=event.ref), Priority.REPLY)
 
 

@@ -178,7 +178,8 @@ class Handling:
             self.desk.post(self.chat, Message(text, reply_to=self.event.ref), Priority.REPLY)
 
     def _toast_too_old(self) -> None:
-        self._toast(self.desk.say_in(self.chat)("That button is too old. Type what you want instead."))
+        say = self.desk.say_in(self.chat)
+        self._toast(say("That button is too old. Type what you want instead."))
 
     # Running a command
 

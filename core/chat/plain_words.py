@@ -20,6 +20,7 @@ WANT = re.compile(
     r"(?:(?P<count>\d{1,3}|an?|one|two|three|eine?n?|zwei|drei)\s+)?(?P<good>.+)$",
     re.IGNORECASE,
 )
+SENTENCE_LENGTH_MAX = 200  # nobody wishes at greater length, and the patterns below stay quick
 COUNTS = {"one": 1, "a": 1, "an": 1, "two": 2, "three": 3, "ein": 1, "eine": 1, "einen": 1, "zwei": 2, "drei": 3}
 UNIT_OF = re.compile(r"^\w+ (?:of|von) (?P<good>.+)$", re.IGNORECASE)
 TASK = r"(?:task |aufgabe )?#?(?P<number>\d{1,9})"
@@ -57,7 +58,10 @@ FIXED = (
 
 def as_command(text: str) -> str | None:
     """Return the command that a sentence asks for; None if it is not understood."""
-    sentence = THANKS.sub("", POLITE.sub("", text.strip()))
+    words = " ".join(text.split())
+    if len(words) > SENTENCE_LENGTH_MAX:
+        return None
+    sentence = THANKS.sub("", POLITE.sub("", words))
     for pattern, command in FIXED:
         if pattern.fullmatch(sentence):
             return command

@@ -59,6 +59,7 @@ class Player:
     last_sent: dict[tuple[str, str], str] = field(default_factory=dict)
     kept: dict[str, str] = field(default_factory=dict)
     faults: list[Exception] = field(default_factory=list)
+    known: set[tuple[str, str]] = field(default_factory=set)
     count: int = 0
     drawn: int = 0
     house: House = field(init=False)
@@ -222,6 +223,9 @@ def chat_key(platform: str, who: str, chat: str) -> str:
 
 def open_private(player: Player, platform: str, who: str) -> None:
     """Private chats are open from the start: a person can be reached as soon as they are known."""
+    if (platform, who) in player.known:
+        return
+    player.known.add((platform, who))
     with player.store.write() as session:
         account = account_of(session, _sender(platform, who))
         chat_of(session, _place(platform, who, "dm"), account)

@@ -1,4 +1,4 @@
-"""Every refusal as one line that says what to type instead, with choices where one press is enough."""
+"""Every refusal as one line that says what to type instead."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from core import errors as e
 from core import moments, numbers, periods, settings, timetable
 from core.chat import parameters
-from core.chat.message import Choice
+from core.chat.text import joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,11 +17,9 @@ if TYPE_CHECKING:
     from core.errors import Refusal
 
 
-def refuse(say: Say, error: Refusal, text: str) -> tuple[Text, tuple[Choice, ...]]:
-    """Return the line for a refusal of the command `text`, and choices that would help."""
-    line = LINES[type(error)](say, error)
-    choices = CHOICES.get(type(error))
-    return line, tuple(choices(say, error, text)) if choices else ()
+def line(say: Say, error: Refusal) -> Text:
+    """Return the line for a refusal."""
+    return LINES[type(error)](say, error)
 
 
 def kind_name(say: Say, kind: str) -> str:
@@ -106,9 +104,9 @@ def _not_enough_free(say: Say, error: e.NotEnoughFreeError) -> Text:
         each=say.hours(error.each),
         hold=say.hours(error.units * error.each),
     )
-    tasks = " ".join(f"#{number}" for number in error.hints)
-    hint = say(" Bid less, or do one of {tasks}: `/tasks`", tasks=tasks) if tasks else say(" Bid less, or: `/tasks`")
-    return figures + hint
+    tasks = ", ".join(f"#{number}" for number in error.hints)
+    hint = say("Bid less, or: `/tasks` ({tasks})", tasks=tasks) if tasks else say("Bid less, or: `/tasks`")
+    return joined([figures, hint], " ")
 
 
 def _still_bidding(say: Say, error: e.StillBiddingError) -> Text:
@@ -124,7 +122,7 @@ def _still_bidding(say: Say, error: e.StillBiddingError) -> Text:
 def _not_yours(say: Say, error: e.NotYoursError) -> Text:
     if error.names:
         return say(
-            "#{number} isn't yours, {names} has it. See `/task {number}`",
+            "#{number} isn't yours, it's taken by {names}. See `/task {number}`",
             number=error.number,
             names=say.names(error.names),
         )
@@ -133,7 +131,9 @@ def _not_yours(say: Say, error: e.NotYoursError) -> Text:
 
 def _nothing_reported(say: Say, error: e.NothingReportedError) -> Text:
     if error.names:
-        return say("{names} has not reported #{number} yet.", number=error.number, names=say.names(error.names))
+        return say(
+            "#{number} is not reported yet; it's with {names}.", number=error.number, names=say.names(error.names)
+        )
     return say("Nobody has reported #{number} yet. See `/task {number}`", number=error.number)
 
 
@@ -196,8 +196,8 @@ def _unreadable(say: Say, error: parameters.UnreadableError) -> Text:
 
 def _last_of_kind(say: Say, error: e.LastOfKindError) -> Text:
     if error.role == "steward":
-        return say("{name} needs a steward. Make somebody else one first: `/pool steward NAME`", name=error.name)
-    return say("{name} needs a maintainer. Make somebody else one first: `/project maintainer NAME`", name=error.name)
+        return say("{name} needs a steward. First make somebody else one: `/pool steward NAME`", name=error.name)
+    return say("{name} needs a maintainer. First: `/project maintainer NAME` or `/project archive`", name=error.name)
 
 
 LINES: dict[type[Refusal], Callable[[Say, Any], Text]] = {
@@ -227,7 +227,7 @@ LINES: dict[type[Refusal], Callable[[Say, Any], Text]] = {
         "That button is for whoever asked. For yourself: `/{command}`", command=x.command
     ),
     e.NotInPrivateError: lambda say, _: say("That's for a group chat: type it where your project talks."),
-    e.NotSpokenForError: lambda say, x: say("{name} speaks for themselves, or for another project.", name=x.name),
+    e.NotSpokenForError: lambda say, x: say("{name} has a phone, or is in none of your projects.", name=x.name),
     e.NotForOthersError: lambda say, x: say(
         "'{word}' can't be said for somebody else. What can: {names}.", word=x.word, names=", ".join(x.names)
     ),
@@ -252,7 +252,7 @@ LINES: dict[type[Refusal], Callable[[Say, Any], Text]] = {
     e.NotDisputedError: lambda say, x: say("Nobody disputes #{number}. See `/task {number}`", number=x.number),
     e.OverCapError: _over_cap,
     e.AlreadyBegunError: lambda say, x: say(
-        "{names} has #{number} already, as it is. Cancel it and post a new one: `/task cancel {number}`",
+        "#{number} is taken by {names} as it is. Post a new one instead: `/task cancel {number}`",
         number=x.number,
         names=say.names(x.names),
     ),
@@ -314,27 +314,5 @@ LINES: dict[type[Refusal], Callable[[Say, Any], Text]] = {
     parameters.UnquotedError: lambda say, x: say("Put quotes around it: `{example}`", example=x.example),
     parameters.TooLongError: lambda say, x: say(
         "That's {length} characters; {limit} are enough.", length=x.length, limit=x.limit
-    ),
-}
-
-
-def _instead(text: str, word: str, name: str) -> str:
-    quoted = f'"{name}"' if " " in name else name
-    return text.replace(word, quoted, 1)
-
-
-CHOICES: dict[type[Refusal], Callable[[Say, Any, str], list[Choice]]] = {
-    e.UnknownNameError: lambda _say, x, text: [Choice(name, _instead(text, x.word, name)) for name in x.near],
-    e.AmbiguousNameError: lambda _say, x, text: [Choice(name, _instead(text, x.word, name)) for name in x.names],
-    e.WhichPoolError: lambda _say, x, text: [Choice(name, text, pool_id) for pool_id, name in x.pools],
-    e.WhichProjectError: lambda _say, x, text: [Choice(name, text, 0, project_id) for project_id, name in x.projects],
-    e.WhoseReportError: lambda _say, x, _text: [Choice(name, f'{x.verb} {x.number} "{name}"') for name in x.names],
-    e.StillBiddingError: lambda say, x, _text: [
-        Choice(
-            str(say("I'd do #{number}", number=x.number)), f"bid {x.number} {say.weight(x.weight).replace(',', '.')}"
-        )
-    ],
-    e.NotYoursError: lambda say, x, _text: (
-        [] if x.names else [Choice(str(say("Claim #{number}", number=x.number)), f"claim {x.number}")]
     ),
 }

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlmodel import select
 
 from core import demand
-from core.chat import views
+from core.chat import own_report, views
+from core.chat.choices import quoted
 from core.chat.message import Choice, Message
 from core.chat.text import Text, joined
 from core.identity import channels_of
-from core.ledger import balance
 from core.members import maintainers, stewards
 from core.projects import projects
 from core.rounds.inputs import Outcome
-from core.tables import Good, Member, Pool, Product, Project, Round, Task
+from core.tables import Good, Pool, Product, Round, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,8 +44,7 @@ class Line:
 
 def send(desk: Desk, event: RoundHeld) -> None:
     """Write the report to every channel, and to every member in private what changed for them."""
-    pool_id = event.pool.id
-    for chat in channels_of(desk.session, pool_id):
+    for chat in channels_of(desk.session, event.pool.id):
         project_id = chat.project_id or 0
 
         def write(say: Say, project_id: int = project_id) -> Message | None:
@@ -54,13 +53,7 @@ def send(desk: Desk, event: RoundHeld) -> None:
         desk.to_channel(chat, write)
     hint(desk, event)
     tell_waiting(desk, event)
-    for member_id, outcome in by_member(event.outcome).items():
-        member = desk.session.get_one(Member, (pool_id, member_id))
-
-        def write_private(say: Say, outcome: MemberOutcome = outcome, member: Member = member) -> Message:
-            return _private(desk.session, say, event, member, outcome)
-
-        desk.to_member(member, write_private)
+    own_report.send(desk, event)
 
 
 def message(session: Session, say: Say, event: RoundHeld, project_id: int) -> Message | None:
@@ -84,7 +77,8 @@ def message(session: Session, say: Say, event: RoundHeld, project_id: int) -> Me
 
 def all_lines(session: Session, say: Say, pool: Pool, inputs: Inputs, outcome: Outcome) -> list[Line]:
     """Return the lines of a round, tasks first."""
-    lines = [_task_line(session, say, pool, result) for result in outcome.tasks]
+    free = {row.id: row.free for row in inputs.tasks}
+    lines = [_task_line(session, say, pool, result, free[result.task_id]) for result in outcome.tasks]
     products: dict[int, list[ProductResult]] = defaultdict(list)
     of_good = {row.id: row.good_id for row in inputs.products}
     for product in outcome.products:
@@ -97,18 +91,21 @@ def all_lines(session: Session, say: Say, pool: Pool, inputs: Inputs, outcome: O
     return lines
 
 
-def _task_line(session: Session, say: Say, pool: Pool, result: TaskResult) -> Line:
+def _task_line(session: Session, say: Say, pool: Pool, result: TaskResult, free: int) -> Line:
+    """Show who does a task, and what of it is still open at which weight."""
     task = session.get_one(Task, (pool.id, result.task_id))
-    title = views.task_title(say, task)
+    title, parts = views.task_title(say, task), []
     if result.winners:
         names = say.names([views.name_of(session, pool.id, winner) for winner in result.winners])
-        text = say("{task}: {names} at {weight}", task=title, names=names, weight=say.weight(result.cleared))
-        return Line(text, frozenset({task.project_id}))
-    text = say("{task}: open at {weight}", task=title, weight=say.weight(result.weight))
-    if result.old_weight < DOUBLE_WEIGHT <= result.weight:
-        text = text + say(", an hour counts double by now")
+        parts.append(say("{names} at {weight}", names=names, weight=say.weight(result.cleared)))
+    is_open = free > len(result.winners)
+    if is_open:
+        parts.append(say("open at {weight}", weight=say.weight(result.weight)))
+    if is_open and result.old_weight < DOUBLE_WEIGHT <= result.weight:
+        parts.append(say("an hour counts double by now"))
     claim = Choice(str(say("Claim #{number}", number=task.number)), f"claim {task.number}", pool.id)
-    return Line(text, frozenset({task.project_id}), (claim,))
+    text = say("{task}: {state}", task=title, state=joined(parts, ", "))
+    return Line(text, frozenset({task.project_id}), (claim,) if is_open else ())
 
 
 def _good_line(session: Session, say: Say, pool: Pool, result: GoodResult, products: list[ProductResult]) -> Line:
@@ -119,7 +116,9 @@ def _good_line(session: Session, say: Say, pool: Pool, result: GoodResult, produ
     if len(offered) == 1:
         parts.append(say("cost {cost}", cost=say.hours(offered[0].cost)))
     parts += [
-        say("{project} {cost}", project=_project_name(session, makers[one.product_id]), cost=say.hours(one.cost))
+        say(
+            "{project} {cost}", project=views.project_of(session, makers[one.product_id]).name, cost=say.hours(one.cost)
+        )
         for one in offered
         if len(offered) > 1
     ]
@@ -137,23 +136,18 @@ def _good_line(session: Session, say: Say, pool: Pool, result: GoodResult, produ
     if demand.is_made_by_nobody(session, good, result):
         project_ids = frozenset(one.id for one in projects(session, pool.id))
         parts.append(say("nobody makes it. You could? `/good new {good}`", good=good.name))
-    text = say("**{good}**: ", good=good.name) + joined(parts, ", ")
-    return Line(text, project_ids, pledges)
-
-
-def _project_name(session: Session, product: Product) -> str:
-    return session.get_one(Project, (product.pool_id, product.project_id)).name
+    return Line(say("**{good}**: {figures}", good=good.name, figures=joined(parts, ", ")), project_ids, pledges)
 
 
 def part_line(session: Session, say: Say, part: demand.Part) -> Text:
     """Show what one project could make."""
-    return say("{project} {count}?", project=_project_name(session, part.product), count=part.units)
+    return say("{project} {count}?", project=views.project_of(session, part.product).name, count=part.units)
 
 
 def pledge_choice(say: Say, good: Good, part: demand.Part) -> Choice:
     """Return the button with which a project pledges its part."""
     label = say("Pledge {count} {good}", count=part.units, good=good.name)
-    return Choice(str(label), f'pledge "{good.name}" {part.units}', good.pool_id, part.product.project_id)
+    return Choice(str(label), f"pledge {quoted(good.name)} {part.units}", good.pool_id, part.product.project_id)
 
 
 def hint(desk: Desk, event: RoundHeld) -> None:
@@ -175,14 +169,14 @@ def _hint_writer(session: Session, good: Good, cheap: Product, dear: Product) ->
 
 
 def _hint(session: Session, say: Say, good: Good, cheap: Product, dear: Product) -> Message:
-    who = maintainers(session, session.get_one(Project, (cheap.pool_id, cheap.project_id)))
+    who = maintainers(session, views.project_of(session, cheap))
     text = say(
         "**{good}**: {low} each at {cheap}, {high} at {dear}. Sharing how helps both: ask {names}.",
         good=good.name,
         low=say.hours(cheap.last_average or 0),
-        cheap=_project_name(session, cheap),
+        cheap=views.project_of(session, cheap).name,
         high=say.hours(dear.last_average or 0),
-        dear=_project_name(session, dear),
+        dear=views.project_of(session, dear).name,
         names=say.names([one.name for one in who]),
     )
     return Message(text)
@@ -220,76 +214,6 @@ def shared(say: Say, outcome: Outcome) -> Text:
     return say("Common work, carried by {count}: {each} each.", count=len(outcome.shares), each=say.hours(-each))
 
 
-@dataclass(slots=True)
-class MemberOutcome:
-    """What a round changed for one member; amounts in thousandths."""
-
-    units: dict[int, int] = field(default_factory=dict)
-    product_ids: set[int] = field(default_factory=set)
-    lost: list[int] = field(default_factory=list)
-    cost: int = 0
-    recognised: int = 0
-    shared: int = 0
-
-
-def by_member(outcome: Outcome) -> dict[int, MemberOutcome]:
-    """Return what a round changed, by member."""
-    found: dict[int, MemberOutcome] = defaultdict(MemberOutcome)
-    for want in outcome.wants:
-        if want.got:
-            found[want.member_id].units[want.good_id] = want.got
-        elif want.bid >= 0 or want.too_dear:
-            found[want.member_id].lost.append(want.good_id)
-    for given in outcome.given:
-        found[given.member_id].cost += given.units * given.cost
-        found[given.member_id].product_ids.add(given.product_id)
-    for credit in outcome.credits:
-        if credit.credited:
-            found[credit.member_id].recognised += credit.credited
-    for share in outcome.shares:
-        found[share.member_id].shared += share.amount
-    return dict(sorted(found.items()))
-
-
-def _private(session: Session, say: Say, event: RoundHeld, member: Member, outcome: MemberOutcome) -> Message:
-    pool_id = event.pool.id
-    lines = [say("**Round {number}** in {pool}", number=event.round.number, pool=event.pool.name)]
-    got = {good_id: session.get_one(Good, (pool_id, good_id)) for good_id in outcome.units}
-    if got:
-        units = ", ".join(_named(say, got[good_id], count) for good_id, count in outcome.units.items())
-        lines.append(say("You get {units} for {cost}.", units=units, cost=say.hours(outcome.cost)))
-        lines += [_pickup(session, say, product_id, pool_id) for product_id in sorted(outcome.product_ids)]
-    lost = [session.get_one(Good, (pool_id, good_id)) for good_id in outcome.lost]
-    if lost:
-        lines.append(say("Not this time: {goods}.", goods=", ".join(good.name for good in lost)))
-    if outcome.recognised:
-        lines.append(say("Recognised: {hours}.", hours=say.hours(outcome.recognised)))
-    if outcome.shared:
-        sign = "+" if outcome.shared > 0 else ""
-        lines.append(say("Your share of the commons: {sign}{hours}.", sign=sign, hours=say.hours(outcome.shared)))
-    standing = balance(session, pool_id, member.id)
-    lines.append(say("Balance: {hours}. Why? `/why`", hours=say.hours(standing)))
-    choices = [
-        Choice(str(say("Did not get {good}", good=good.name)), f'missing "{good.name}"', pool_id)
-        for good in got.values()
-    ]
-    choices += [Choice(str(say("Why no {good}", good=good.name)), f'why "{good.name}"', pool_id) for good in lost]
-    return Message(joined(lines), tuple(choices))
-
-
-def _pickup(session: Session, say: Say, product_id: int, pool_id: int) -> Text:
-    """Say where units of a product are to be had; nothing if its makers have not said."""
-    product = session.get_one(Product, (pool_id, product_id))
-    if not product.pickup:
-        return Text()
-    return say("{project}: {pickup}", project=_project_name(session, product), pickup=product.pickup)
-
-
-def _named(say: Say, good: Good, count: int) -> str:
-    amount = views.amount(say, good, count)
-    return f"{amount} ({good.name})" if good.unit else amount
-
-
 def closing(say: Say, row: Round) -> Text:
     """Return what lets anybody check the lottery of a round that was held."""
-    return say("Lottery: secret {secret}, its hash {hash}", secret=row.secret, hash=row.commitment)
+    return say("The lottery's secret, and its hash:\n{secret}\n{hash}", secret=row.secret, hash=row.commitment)

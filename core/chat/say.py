@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from core import units
 from core.chat.text import Span, Style, Text
 from core.moments import ENGLISH, CalendarWords, show_moment
+from core.settings import N_
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -109,6 +110,10 @@ class Say:
         """Show an amount: `1.5 h`."""
         return units.show_hours(thousandths, self.point)
 
+    def change(self, thousandths: int) -> str:
+        """Show an amount by which something changed: `+0.12 h`."""
+        return ("+" if thousandths > 0 else "") + self.hours(thousandths)
+
     def figure(self, thousandths: int) -> str:
         """Show an amount as it is typed: `1.5h`."""
         return units.show_hours(thousandths).replace(" ", "")
@@ -125,7 +130,7 @@ class Say:
     def names(self, names: tuple[str, ...] | list[str]) -> str:
         """Show names: `Ana, Bo and Cy`."""
         *first, last = names or ("",)
-        return str(self("{first} and {last}", first=", ".join(first), last=last)) if first else last
+        return str(self(N_("{first} and {last}"), first=", ".join(first), last=last)) if first else last
 
     def amount(self, count: int, good_name: str, unit: str, units_name: str) -> str:
         """Show units of a good: `2 loaves`, or `2 bread` where it has no unit."""

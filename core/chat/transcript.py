@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from core.store import Store
 
-__all__ = ["MismatchError", "Player", "open_private", "play"]
+__all__ = ["STEP", "MismatchError", "Player", "StepError", "open_private", "play", "play_line"]
 
 STEP = re.compile(
     r"(?:(?P<platform>\w+):)?(?P<who>[\w-]+)@(?P<chat>[\w-]+)"

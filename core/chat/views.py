@@ -11,6 +11,7 @@ from core.chat.choices import quoted
 from core.chat.choices import undo as choice_to_undo
 from core.chat.message import Choice
 from core.chat.text import Text, joined
+from core.periods import Period, Unit, read_period
 from core.reports import backers_needed, count_backers
 from core.tables import Batch, Claim, Contribution, Good, Member, Product, Project, Task, Want
 from core.tasks import bids_on, claims_of
@@ -124,16 +125,26 @@ def claim_state(session: Session, say: Say, claim: Claim) -> Text:
     return say("{name}: {work} {weight} = {hours} to be confirmed", name=name, work=work, weight=weight, hours=hours)
 
 
+def period_text(say: Say, period: Period) -> Text:
+    """Show how often a task recurs: `every 2 weeks`."""
+    texts = {
+        Unit.DAY: say.count("every day", "every {count} days", period.count),
+        Unit.WEEK: say.count("every week", "every {count} weeks", period.count),
+        Unit.MONTH: say.count("every month", "every {count} months", period.count),
+    }
+    return texts[period.unit]
+
+
 def task_details(session: Session, say: Say, task: Task) -> Text:
     """Show all there is to say about a task; also its live card."""
     project = session.get_one(Project, (task.pool_id, task.project_id))
     lines = [task_line(session, say, task)]
     facts = [Text.of(project.name), Text.of(task.place)]
     if task.every:
-        facts.append(say("every {period}", period=task.every))
+        facts.append(period_text(say, read_period(task.every)))
     lines.append(joined(facts, " · "))
     claims = claims_of(session, task)
-    lines += [Text.of(f"“{one.note}”") for one in claims if one.note]
+    lines += [say("“{note}”", note=one.note) for one in claims if one.note]
     lines += [say("Disputed: {why}", why=one.dispute) for one in claims if one.disputed_at is not None and one.dispute]
     if task.product_id is None and any(one.confirmed_at for one in claims):
         lines.append(_backing(session, say, task))

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select
 
+from core.chat import refusals, remedies
+from core.chat.choices import distinct, quoted
 from core.chat.message import Choice, Reply
 from core.chat.parameters import Kind, MissingError
-from core.chat.refusals import refuse
-from core.tables import Claim, Good, Task
+from core.tables import Claim, Good, Member, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,25 +28,46 @@ CHOICES_MAX = 6
 def answer(context: Context, refusal: Refusal) -> Reply:
     """Return the answer to a command that was refused."""
     if isinstance(refusal, MissingError):
-        return Reply(_question(context, refusal), tuple(_candidates(context, refusal)), answers=context.text.strip())
-    line, choices = refuse(context.say, refusal, context.text)
-    return Reply(line, choices)
+        choices = distinct(_candidates(context, refusal))
+        return Reply(_question(context, refusal), choices, answers=context.text.strip())
+    found = remedies.choices(context.say, refusal, context.text)
+    return Reply(refusals.line(context.say, refusal), distinct(found))
 
 
 def _question(context: Context, missing: MissingError) -> Text:
-    say = context.say
+    say, example = context.say, missing.example
+    if missing.kind is Kind.NAME:
+        return _which(context, missing)
     questions: dict[Kind, Callable[[], Text]] = {
-        Kind.TITLE: lambda: say("What is to be done? Reply e.g. `{example}`", example="Dishes 2h"),
-        Kind.HOURS: lambda: say("How many hours? Reply e.g. `{example}`", example=missing.example),
-        Kind.COUNT: lambda: say("How many? Reply e.g. `{example}`", example=missing.example),
-        Kind.WEIGHT: lambda: say("At which weight? Reply e.g. `{example}`", example=missing.example),
-        Kind.TASK: lambda: say("Which task? Reply with its number, e.g. `{example}`", example=missing.example),
-        Kind.NAME: lambda: say("Which name? Reply e.g. `{example}`", example=missing.example),
-        Kind.CODE: lambda: say("Which code? Reply e.g. `{example}`", example=missing.example),
+        Kind.TITLE: lambda: say("What is to be done? Reply e.g. `Dishes 2h`"),
+        Kind.HOURS: lambda: say("How many hours? Reply e.g. `{example}`", example=example),
+        Kind.COUNT: lambda: say("How many? Reply e.g. `{example}`", example=example),
+        Kind.WEIGHT: lambda: say("At which weight? Reply e.g. `{example}`", example=example),
+        Kind.TASK: lambda: say("Which task? Reply with its number, e.g. `{example}`", example=example),
+        Kind.CODE: lambda: say("Which code? Reply e.g. `{example}`", example=example),
+        Kind.PERIOD: lambda: say("For how long? Reply e.g. `{example}`", example=example),
         Kind.NOTE: lambda: say("Why? Reply with a few words."),
     }
     ask = questions.get(missing.kind)
-    return ask() if ask else say("And {name}? Reply e.g. `{example}`", name=missing.name, example=missing.example)
+    return ask() if ask else say("And {name}? Reply e.g. `{example}`", name=missing.name, example=example)
+
+
+def _which(context: Context, missing: MissingError) -> Text:
+    say, names = context.say, _kind_named(context, missing)
+    if names == "good":
+        return say("Which good? Reply e.g. `{example}`", example="bread")
+    if names == "member":
+        return say("Who? Reply with the name.")
+    return say("What is it called? Reply with the name.")
+
+
+def _kind_named(context: Context, missing: MissingError) -> str:
+    """Return what a missing name is the name of: a good, a member, or something that is new."""
+    found = context.table.find(context.text)
+    if found is None or found[0].name.endswith(" new"):
+        return ""
+    is_good = found[0].topic == "goods" and missing.name == "name"
+    return "good" if is_good else "member"
 
 
 def _candidates(context: Context, missing: MissingError) -> list[Choice]:
@@ -59,12 +81,23 @@ def _candidates(context: Context, missing: MissingError) -> list[Choice]:
             Choice(f"#{task.number} {task.title[:20]}", f"{command.name} {task.number}", context.pool_id)
             for task in _tasks(context, command.name)
         ]
-    if missing.kind is Kind.NAME and command.topic == "goods" and command.name != "good new" and not rest:
-        query = select(Good).where(Good.pool_id == context.pool_id).order_by(col(Good.name_key)).limit(CHOICES_MAX)
-        return [
-            Choice(good.name, f'{command.name} "{good.name}"', context.pool_id) for good in context.session.exec(query)
-        ]
-    return []
+    if missing.kind is not Kind.NAME:
+        return []
+    kind = _kind_named(context, missing)
+    names = (
+        _names(context, Good) if kind == "good" and not rest else _names(context, Member) if kind == "member" else []
+    )
+    return [Choice(name, f"{context.text.strip()} {quoted(name)}", context.pool_id) for name in names]
+
+
+def _names(context: Context, table: type[Good | Member]) -> list[str]:
+    """Return the first names of goods or of other people in the pool."""
+    query = select(table.name).where(table.pool_id == context.pool_id).order_by(col(table.name_key))
+    if table is Member:
+        query = query.where(col(Member.left_at).is_(None))
+        if context.has_member:
+            query = query.where(Member.id != context.member.id)
+    return list(context.session.exec(query.limit(CHOICES_MAX)))
 
 
 def _tasks(context: Context, name: str) -> list[Task]:

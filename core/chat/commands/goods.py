@@ -168,10 +168,10 @@ def made(context: Context, name: str, units: int, hours: int | None = None, unti
     result = goods.made(context.session, good, context.project, context.member, units, hours, until, context.now)
     context.emit(*result.events)
     deed = undo.remember(context.session, context.member, "made", result.batch.id, before, context.now)
-    count, batch, back = views.named(say, good, units), result.batch, chosen.undo(say, deed)
+    count, batch, back = views.amount(say, good, units), result.batch, chosen.undo(say, deed)
     if result.report is not None:
-        task = result.report.task
-        heading = say("{count}, offered once #{number} is confirmed.", count=count, number=task.number)
+        task, many = result.report.task, views.named(say, good, units)
+        heading = say("{count}, offered once #{number} is confirmed.", count=many, number=task.number)
         return card(context, task, heading, back)
     average = say.hours(views.batch_average(batch))
     if batch.needs == "project":
@@ -187,7 +187,7 @@ def confirm(context: Context, name: str) -> Reply:
     batch = batches.waiting_for_project(context.session, good, context.member)
     context.emit(*batches.confirm_batch(context.session, batch, context.member, context.now))
     say = context.say
-    return good_card(context, good, say("Confirmed: {count} on offer.", count=views.named(say, good, batch.left)))
+    return good_card(context, good, say("Confirmed: {count} on offer.", count=views.amount(say, good, batch.left)))
 
 
 @command(

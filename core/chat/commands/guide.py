@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, select
 
 from core.chat import access, arguments, views
-from core.chat.command import Commands, Press, Who
+from core.chat.command import Command, Commands, Press, Who
+from core.chat.commands.lists import PAGE as PAGES
+from core.chat.commands.lists import read_page
 from core.chat.message import Choice, Reply
 from core.chat.parameters import Kind, Parameter
 from core.chat.say import LANGUAGES
 from core.chat.text import Style, Text, joined
-from core.members import projects_of
+from core.clean import shorten
+from core.members import is_maintainer, projects_of
 from core.settings import N_, UnfitSettingError
 from core.tables import Claim, Task
 from core.tables_chat import Person
@@ -21,7 +24,8 @@ if TYPE_CHECKING:
     from core.chat.context import Context
 
 command = Commands("help")
-REPORTS_MAX = 2
+SHOWN_MAX = 2
+PAGE = 8
 LINKED = {"join": "join {}", "run": "{}"}
 
 
@@ -71,6 +75,9 @@ def _next_steps(context: Context, heading: Text) -> Reply:
     """Say what waits for the sender, else where to look."""
     say, pool_id = context.say, context.pool_id
     lines, choices = [heading], []
+    for task in _own_tasks(context) if context.has_member else []:
+        lines.append(say("Yours: {task}", task=views.task_title(say, task)))
+        choices.append(Choice(str(say("Done #{number}", number=task.number)), f"done {task.number}", pool_id))
     for task in _waiting_reports(context) if context.has_member else []:
         lines.append(say("To be confirmed: {task}", task=views.task_title(say, task)))
         choices.append(Choice(str(say("Confirm #{number}", number=task.number)), f"confirm {task.number}", pool_id))
@@ -84,44 +91,91 @@ def _next_steps(context: Context, heading: Text) -> Reply:
     return context.reply(joined(lines), *choices)
 
 
+def _own_tasks(context: Context) -> list[Task]:
+    """Return the tasks in the sender's hands, the first due first."""
+    query = (
+        select(Task)
+        .join(Claim, (col(Claim.pool_id) == Task.pool_id) & (col(Claim.task_id) == Task.id))
+        .where(Task.pool_id == context.pool_id, Claim.member_id == context.member.id)
+        .where(col(Claim.reported_at).is_(None), col(Claim.ended_at).is_(None))
+    )
+    query = query.order_by(col(Task.due_at).is_(None), col(Task.due_at), col(Task.number))
+    return list(context.session.exec(query.limit(SHOWN_MAX)).all())
+
+
 def _waiting_reports(context: Context) -> list[Task]:
-    """Return tasks of the sender's projects that somebody else has reported."""
+    """Return tasks of the sender's projects that somebody else has reported and nobody disputes."""
     own = [project.id for project in projects_of(context.session, context.member)]
     query = (
         select(Task)
         .join(Claim, (col(Claim.pool_id) == Task.pool_id) & (col(Claim.task_id) == Task.id))
         .where(Task.pool_id == context.pool_id, col(Task.project_id).in_(own), Claim.member_id != context.member.id)
         .where(col(Claim.reported_at).is_not(None), col(Claim.confirmed_at).is_(None), col(Claim.ended_at).is_(None))
+        .where(col(Claim.disputed_at).is_(None))
     )
-    return list(context.session.exec(query.order_by(col(Claim.reported_at)).limit(REPORTS_MAX)).all())
+    found = context.session.exec(query.order_by(col(Claim.reported_at))).all()
+    return list({task.number: task for task in found}.values())[:SHOWN_MAX]
 
 
 @command(
     "help",
-    Parameter("topic", Kind.WORD, optional=True, example="tasks"),
+    Parameter("topic", Kind.NOTE, optional=True, example="tasks"),
     who=Who.ALL,
     does=N_("this page"),
     press=Press.AGAIN,
 )
 def show(context: Context, topic: str = "") -> Reply:
-    """List the topics, or the commands of one."""
-    say = context.say
-    topics = list(dict.fromkeys(one.topic for one in context.table.commands))
-    found = [one for one in context.table.commands if topic in {one.topic, one.name} and not one.hidden]
+    """Say what is most used here, or list the commands of a topic: those first that the sender may use."""
+    words = topic.casefold().split()
+    page = next((read_page(word) for word in words if PAGES.fullmatch(word)), 0)
+    wanted = " ".join(word for word in words if not PAGES.fullmatch(word)).lstrip("/!")
+    found = [one for one in context.table.commands if not one.hidden and _is_about(one, wanted)]
     if not found:
-        names = ", ".join(topics)
-        choices = [Choice(name, f"help {name}") for name in topics]
-        return context.in_place(
-            joined(
-                [
-                    say("Most used: `/tasks` `/claim 12` `/done 12` `/goods` `/want bread` `/me`"),
-                    say("More about: {names}", names=names),
-                ]
-            ),
-            choices,
-        )
-    lines = [Text.of(one.usage(), Style.COMMAND) + " – " + say.translate(one.does) for one in found]
-    return context.in_place(joined(lines))
+        return _overview(context, wanted)
+    say, roles = context.say, _roles(context)
+    found.sort(key=lambda one: one.who not in roles)  # stable: otherwise as in the table
+    shown = found[page * PAGE : (page + 1) * PAGE]
+    lines = [Text.of(one.usage(), Style.COMMAND) + " – " + say.translate(one.does) for one in shown]
+    choices = [Choice(str(say("More")), f"help {wanted} page:{page + 2}")] if len(found) > (page + 1) * PAGE else []
+    choices += [Choice(str(say("Back")), f"help {wanted} page:{page}")] if page else []
+    return context.in_place(joined(lines), choices)
+
+
+def _is_about(command: Command, wanted: str) -> bool:
+    return wanted in {command.topic, command.name} or (wanted != "" and command.name.startswith(f"{wanted} "))
+
+
+def _roles(context: Context) -> set[Who]:
+    """Return what the sender is here, so that help begins with what they may do."""
+    roles = {Who.ALL, Who.ANY, Who.PROJECT}
+    if context.has_member:
+        own = projects_of(context.session, context.member)
+        if any(is_maintainer(context.session, one, context.member) for one in own):
+            roles.add(Who.MAINTAINER)
+        if context.member.steward:
+            roles.add(Who.STEWARD)
+    return roles
+
+
+def _overview(context: Context, wanted: str) -> Reply:
+    """Say what fits this chat and person, and what else there is."""
+    say, roles = context.say, _roles(context)
+    topics = list(dict.fromkeys(one.topic for one in context.table.commands))
+    lines = [say("I know no topic '{topic}'.", topic=shorten(wanted))] if wanted else []
+    if not context.has_pool:
+        lines.append(say("To begin: `/pool new NAME` or `/join CODE`"))
+    elif not (context.has_project or context.is_private):
+        lines.append(say("To begin: `/project new NAME`"))
+    else:
+        lines.append(say("To do: `/tasks` `/claim 12` `/done 12` `/confirm 12`"))
+        lines.append(say("To have: `/goods` `/want bread` `/bid bread 1.5`"))
+        lines.append(say("Yourself: `/me` `/wants` `/why` `/undo`"))
+    if Who.MAINTAINER in roles:
+        lines.append(say("You maintain: `/task new` `/made` `/pledge` `/handover`"))
+    if Who.STEWARD in roles:
+        lines.append(say("You're a steward: `/pool set` `/pool code`"))
+    lines.append(say("More about: {names}", names=", ".join(topics)))
+    return context.in_place(joined(lines), [Choice(name, f"help {name}") for name in topics])
 
 
 @command("language", Parameter("language", Kind.WORD, example="de"), who=Who.ALL, does=N_("your language"))

@@ -64,7 +64,7 @@ def admit(context: Context, name: str) -> Reply:
     return context.in_place(say("{name} is in {place} now.", name=member.name, place=place))
 
 
-@command("refuse", Parameter("name", Kind.NAME), who=Who.ANY, does=N_("do not let somebody in who asked"))
+@command("refuse", Parameter("name", Kind.NAME), who=Who.ANY, does=N_("do not let somebody in"), hidden=True)
 def refuse(context: Context, name: str) -> Reply:
     """Answer a request with no: who asked is told, and does not ask again by every command."""
     member, say = find_member(context, name), context.say

@@ -98,7 +98,7 @@ def change(context: Context, key: str = "", value: str = "") -> Reply:
         lines = [
             say("**{key}** {value}: {help}", key=name, value=settings.shown(name), help=say.translate(setting.help))
             for name, setting in PoolSettings.table.items()
-            if key in {"", name}
+            if key.replace("-", "_") in {"", name}
         ]
         if not lines:
             raise UnknownSettingError(key, tuple(PoolSettings.table))

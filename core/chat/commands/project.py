@@ -101,7 +101,7 @@ def change(context: Context, key: str = "", value: str = "") -> Reply:
                 help=say.translate(setting.help),
             )
             for name, setting in ProjectSettings.table.items()
-            if key in {"", name}
+            if key.replace("-", "_") in {"", name}
         ]
         if not lines:
             raise UnknownSettingError(key, tuple(ProjectSettings.table))

@@ -1,0 +1,305 @@
+"""Due work is woken, events are dispatched, adapters attended to; and no log line carries a secret."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+from datetime import datetime, timedelta
+from threading import Event as Flag
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy.exc import OperationalError
+from sqlmodel import select
+
+from bot import dispatcher as dispatching
+from bot import scheduler as scheduling
+from bot.clock import Clock
+from bot.config import Config
+from bot.dispatcher import Dispatcher
+from bot.errors import UserError
+from bot.log import redactor, set_up
+from bot.main import connectors, serve
+from bot.scheduler import Scheduler
+from core.chat.commands import table
+from core.chat.handling import House
+from core.chat.message import Event, Incoming
+from core.chat.port import AdapterError
+from core.identity import Place, Sender
+from core.tables_chat import Inbox
+from tests.clocks import NOON, StillClock
+from tests.test_adapter_post import FakeAdapter, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from adapters.post import Door
+    from core.store import Store
+
+WAIT_SECONDS = 5
+LEAK = "123456:very-secret"
+MISFIT = "%d does not fit %s"
+
+
+# The scheduler
+
+
+class DueWork:
+    """Notes when it runs, and wants to run again after so long."""
+
+    def __init__(self, again: timedelta | None = None) -> None:
+        self.runs: list[datetime] = []
+        self.again = again
+        self.has_run = Flag()
+
+    def __call__(self, now: datetime) -> datetime | None:
+        self.runs.append(now)
+        self.has_run.set()
+        return None if self.again is None else now + self.again
+
+    def wait(self) -> None:
+        assert self.has_run.wait(WAIT_SECONDS)
+        self.has_run.clear()
+
+
+@pytest.fixture
+def scheduled() -> Iterator[Callable[..., Scheduler]]:
+    started: list[Scheduler] = []
+
+    def start(run_due: Callable[[datetime], datetime | None], clock: Callable[[], datetime] | None = None) -> Scheduler:
+        found = Scheduler(run_due, clock or StillClock())
+        found.start()
+        started.append(found)
+        return found
+
+    yield start
+    for one in started:
+        one.stop()
+
+
+def test_due_work_runs_at_the_start_by_its_own_clock(scheduled: Callable[..., Scheduler]) -> None:
+    work = DueWork()
+    scheduled(work)
+    work.wait()
+    assert work.runs == [NOON]
+
+
+def test_due_work_runs_when_it_wants_to(scheduled: Callable[..., Scheduler]) -> None:
+    work = DueWork(timedelta(milliseconds=200))
+    scheduled(work, Clock())
+    work.wait()
+    work.wait()
+    assert timedelta(milliseconds=190) < work.runs[1] - work.runs[0] < timedelta(seconds=3)
+
+
+def test_due_work_runs_after_a_change(scheduled: Callable[..., Scheduler]) -> None:
+    work = DueWork(timedelta(days=1))
+    scheduler = scheduled(work)
+    work.wait()
+    for _ in range(5):
+        scheduler.wake()
+    work.wait()
+    assert len(work.runs) == 2
+
+
+def test_due_work_runs_at_least_now_and_then(
+    scheduled: Callable[..., Scheduler], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduling, "SAFETY_NET", timedelta(milliseconds=100))
+    work = DueWork(timedelta(days=1))
+    scheduled(work)
+    for _ in range(3):
+        work.wait()
+
+
+def test_a_change_during_due_work_is_not_missed(scheduled: Callable[..., Scheduler]) -> None:
+    began, may_end, runs = Flag(), Flag(), []
+
+    def work(now: datetime) -> None:
+        runs.append(now)
+        began.set()
+        assert may_end.wait(WAIT_SECONDS)
+
+    scheduler = scheduled(work)
+    assert began.wait(WAIT_SECONDS)
+    scheduler.wake()
+    may_end.set()
+    scheduler.stop()
+    assert len(runs) == 2
+    scheduler.start()  # so that the fixture can stop it
+
+
+def test_a_fault_in_due_work_is_noted_and_it_runs_again(
+    scheduled: Callable[..., Scheduler], caplog: pytest.LogCaptureFixture
+) -> None:
+    work = DueWork()
+
+    def faulty(now: datetime) -> datetime | None:
+        work(now)
+        if len(work.runs) == 1:
+            raise ValueError("a bug")
+        return None
+
+    scheduler = scheduled(faulty)
+    work.wait()
+    scheduler.wake()
+    work.wait()
+    assert "due work could not be done" in caplog.text
+
+
+# The dispatcher
+
+
+def house_of(store: Store) -> House:
+    return House(store, table(), secrets.token_bytes)
+
+
+def test_dispatch_goes_on_after_a_fault(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(dispatching, "FAULT_SECONDS", 0.01)
+    done, calls = Flag(), []
+
+    def dispatch_next(_house: House, _now: datetime) -> bool:
+        calls.append(1)
+        if len(calls) == 1:
+            raise OperationalError("select", {}, Exception("database is locked"))
+        return len(calls) == 2
+
+    monkeypatch.setattr(dispatching, "dispatch_next", dispatch_next)
+    dispatcher = Dispatcher(house_of(store), StillClock())
+    dispatcher.on_done = done.set
+    dispatcher.start()
+    assert done.wait(WAIT_SECONDS)
+    dispatcher.stop()
+    assert "dispatch failed" in caplog.text
+
+
+def test_a_dispatcher_that_never_began_can_be_stopped(store: Store) -> None:
+    Dispatcher(house_of(store), StillClock()).stop()
+
+
+# Everything wired
+
+
+class LiveAdapter(FakeAdapter):
+    """Hands in one command, then waits; `fault` is raised instead."""
+
+    def __init__(self, door: Door, fault: Exception | None = None) -> None:
+        super().__init__()
+        self.door, self.fault, self.has_stopped = door, fault, False
+
+    async def run(self) -> None:
+        place, ana = Place("fake", "room", title="Room"), Sender("fake", "1", "Ana")
+        await self.door.receive([Event("1", Incoming.TEXT, place, ana, "/pool new Valley", "1")])
+        if self.fault is not None:
+            raise self.fault
+        await asyncio.Event().wait()
+
+    async def stop(self) -> None:
+        self.has_stopped = True
+
+
+async def test_a_message_is_answered_until_the_bot_is_told_to_stop(store: Store) -> None:
+    adapters: list[LiveAdapter] = []
+
+    def connect(door: Door) -> LiveAdapter:
+        adapters.append(LiveAdapter(door))
+        return adapters[0]
+
+    serving = asyncio.create_task(serve(house_of(store), Clock(), [connect]))
+    await until(lambda: bool(adapters) and bool(adapters[0].sent))
+    assert "Valley is founded" in adapters[0].sent[0]
+    Thread(target=os.kill, args=(os.getpid(), signal.SIGTERM)).start()
+    async with asyncio.timeout(WAIT_SECONDS):
+        await serving
+    assert adapters[0].has_stopped
+    with store.read() as session:
+        assert session.exec(select(Inbox.done_at)).one() is not None
+
+
+async def test_an_adapter_that_cannot_go_on_ends_the_bot(store: Store) -> None:
+    adapters: list[LiveAdapter] = []
+
+    def connect(door: Door) -> LiveAdapter:
+        adapters.append(LiveAdapter(door, AdapterError("the token was revoked")))
+        return adapters[-1]
+
+    with pytest.raises(ExceptionGroup) as caught:
+        async with asyncio.timeout(WAIT_SECONDS):
+            await serve(house_of(store), Clock(), [connect])
+    assert caught.group_contains(AdapterError, match="revoked")
+    assert adapters[0].has_stopped
+
+
+def test_platforms_that_are_not_installed_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr("bot.main.import_module", missing)
+    config = Config.model_validate(
+        {
+            "telegram": {"token": "a"},
+            "matrix": {"homeserver": "https://m.org", "user": "@p:m.org", "password": "a"},
+        }
+    )
+    with pytest.raises(UserError) as caught:
+        connectors(config)
+    assert caught.value.lines == (
+        "telegram: this part isn't installed: install dpool[telegram]",
+        "matrix: this part isn't installed: install dpool[matrix]",
+    )
+    assert connectors(Config()) == []
+
+
+# Logs
+
+
+@pytest.fixture
+def logs() -> Iterator[None]:
+    factory, root = logging.getLogRecordFactory(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    logging.setLogRecordFactory(factory)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.mark.usefixtures("logs")
+def test_no_record_carries_a_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up([LEAK, "a b&c", "x"])
+    log = logging.getLogger("any.library")
+    log.info("GET https://api.telegram.org/bot%s/getMe", LEAK)
+    log.warning("quoted %s and %s", "123456%3Avery-secret", "a%20b%26c")
+    log.error(MISFIT, LEAK)
+    try:
+        int(LEAK)
+    except ValueError:
+        log.exception("it failed")
+    written = capsys.readouterr().err
+    assert "very-secret" not in written
+    assert "a%20b" not in written
+    assert "bot***/getMe" in written
+    assert "ValueError: invalid literal for int() with base 10: '***'" in written
+    assert "any.library" not in written.split("\n", maxsplit=1)[0]
+    assert "xyz" in redactor(["x"])("xyz")
+
+
+@pytest.mark.usefixtures("logs")
+def test_libraries_are_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up()
+    for name in ("httpx", "nio.client", "apscheduler.scheduler"):
+        logging.getLogger(name).info("noise")
+        logging.getLogger(name).warning("news")
+    assert "noise" not in capsys.readouterr().err
+
+
+def test_the_clock_can_be_ahead() -> None:
+    clock = Clock()
+    then = clock() + timedelta(days=3)
+    assert timedelta(days=2, hours=23) < clock.set(then) <= timedelta(days=3)
+    assert timedelta() <= clock() - then < timedelta(seconds=5)

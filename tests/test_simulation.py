@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core import goods
+from core.chat import outbox
+from core.rounds import apply
+from tests import simulation
+from tests.simulated_steps import Again, Clock, Crash, Fault, How, Post, Press, Race, Trouble, Work, Write, opening
+from tests.simulation import Failed, replay, run, shrink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from core.rounds.inputs import Outcome
+
+SEEDS = 200
+CHUNK = 10
+STEPS = 8
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
+def test_nothing_is_found(first: int) -> None:
+    for seed in range(first, first + CHUNK):
+        failed = run(seed, STEPS)
+        assert failed is None, simulation.report(seed, failed, shrink(failed))
+
+
+def first_failure() -> Failed:
+    failed = next((one for one in (run(seed, STEPS) for seed in range(20)) if one is not None), None)
+    assert failed is not None
+    return failed
+
+
+def doubled(original: Callable[..., None]) -> Callable[..., None]:
+    """Do it twice, as a crash at the wrong moment might."""
+
+    def twice(*arguments: object) -> None:
+        original(*arguments)
+        original(*arguments)
+
+    return twice
+
+
+def test_a_doubled_amount_is_found_and_made_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = apply._entries
+
+    def entries(current: object, outcome: Outcome) -> list[object]:
+        return [dataclasses.replace(one, amount=2 * one.amount) for one in original(current, outcome)]
+
+    monkeypatch.setattr(apply, "_entries", entries)
+    failed = first_failure()
+    assert "audit" in failed.failure.name
+    shortest = shrink(failed, 6)
+    assert shortest.failure.name == failed.failure.name
+    assert len(shortest.history) < len(failed.history) // 2
+
+
+def test_a_unit_given_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apply, "_apply_given", doubled(apply._apply_given))
+    assert first_failure().failure.name == "a unit is given twice"
+
+
+def test_an_exception_is_found_with_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    def collected(*_arguments: object) -> int:
+        raise KeyError("surprise")
+
+    monkeypatch.setattr(goods, "to_collect", collected)
+    failed = first_failure()
+    assert failed.failure.name.startswith("KeyError in ")
+    assert "surprise" in failed.failure.detail
+
+
+def test_a_message_that_never_leaves_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "bind_next", lambda *_arguments, **_options: None)
+    history = [Write("console", "ana", "dm", "/help"), Work()]
+    assert replay(history, "messages wait for nothing", 5) is not None
+    assert replay(history, "below the limit", 5) is None
+    assert replay(history, "messages wait for nothing", 0) is None
+
+
+def test_the_opening_goes_well() -> None:
+    assert replay(opening(), "anything", 60) is None
+
+
+def test_steps_read_like_a_transcript() -> None:
+    history = [
+        Write("console", "ana", "bakery", "/pool new Valley"),
+        Write("matrix", "bo", "dm", "1.5\n2", reply="bread"),
+        Work(),
+        Press("telegram", "cy", "garden", "Claim #1", 1, How.BUTTON),
+        Clock(60),
+        Clock(60, outage=True),
+        *(Again(1), Crash(3), Fault(4), Post(Trouble.BUSY, 2), Race(5)),
+    ]
+    lines = "\n".join(simulation.transcript(history)).splitlines()
+    assert lines[:8] == [
+        "now 2026-05-04 09:00",
+        "ana@bakery: /pool new Valley",
+        r"> code: (?P<code0>\w{4}-\w{4})",
+        r"matrix:bo@dm re /bread/: 1.5\n2",
+        "# on the message 1 before the newest that has it:",
+        "telegram:cy@garden: [Claim #1]",
+        "now 2026-05-04 10:00",
+        "# an outage until then:",
+    ]
+    assert lines[8] == "now 2026-05-04 11:00"
+    assert all(line.startswith("# ") for line in lines[9:])
+
+
+def test_the_command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    del tmp_path
+    monkeypatch.setattr(sys, "argv", ["simulation", "1", "--seed", "3", "--steps", "1"])
+    assert simulation.main() == 0
+    assert "nothing found" in capsys.readouterr().out
+    monkeypatch.setattr(outbox, "bind_next", lambda *_arguments, **_options: None)
+    monkeypatch.setattr(simulation, "SHRINK_SECONDS_MAX", 2)
+    assert simulation.main() == 1
+    assert capsys.readouterr().out.startswith("seed 3, step ")

@@ -1,0 +1,45 @@
+"""Every transcript holds, also when the program is stopped and started again before every step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.chat.transcript import STEP, play
+from tests.stage import hurried
+
+if TYPE_CHECKING:
+    from core.store import Store
+
+FILES = sorted((Path(__file__).parent / "transcripts").glob("*.chat"))
+
+
+@pytest.fixture(params=FILES, ids=lambda path: path.stem)
+def transcript(request: pytest.FixtureRequest) -> Path:
+    """A transcript's file."""
+    path: Path = request.param
+    return path
+
+
+def test_there_are_transcripts() -> None:
+    assert FILES
+
+
+def test_transcript(transcript: Path, store: Store) -> None:
+    play(transcript, hurried(store), lambda _line: None)
+
+
+def is_step(line: str) -> bool:
+    """Whether a line does something, so that what it does can follow a restart."""
+    return STEP.fullmatch(line) is not None or line.startswith("now ")
+
+
+def test_nothing_lives_in_memory(transcript: Path, store: Store, tmp_path: Path) -> None:
+    lines = transcript.read_text(encoding="utf-8").split("\n")
+    interrupted = [part for line in lines for part in (["restart", line] if is_step(line) else [line])]
+    assert interrupted.count("restart") > 3
+    path = tmp_path / transcript.name
+    path.write_text("\n".join(interrupted), encoding="utf-8")
+    play(path, hurried(store), lambda _line: None)
