@@ -66,8 +66,7 @@ async def read_lines(console: Console) -> None:
         complete_style=CompleteStyle.READLINE_LIKE,
         complete_while_typing=False,
     )
-    is_on = True
-    while is_on:
+    while True:
         try:
             with patch_stdout(raw=True):
                 line = await session.prompt_async(console.prompt)
@@ -75,4 +74,6 @@ async def read_lines(console: Console) -> None:
             continue
         except EOFError:
             return
-        is_on = await console.handle(line)
+        for one in line.splitlines() or [""]:  # several, if they were pasted
+            if not await console.handle(one):
+                return

@@ -5,6 +5,7 @@ It is made as people would: the story below is a transcript, played through inbo
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
+from sqlalchemy import event
 
 from bot.clock import Clock
 from bot.database import file_of, opened
@@ -217,6 +219,7 @@ def command(arguments: Namespace) -> int:
     if path.exists():
         with opened(arguments.database, now) as store:
             _require_demo(store, path)
+            store.close()  # takes the journal into the file; others are kept out all the same
             kept = path.with_name(f"{path.name}.backup")
             make(path, now, "UTC", arguments.seed, instead_of=kept)
         print(f"{path} is made anew; what was there is in {kept}.")
@@ -239,10 +242,19 @@ def make(path: Path, now: datetime, zone: str, seed: int = 1, *, instead_of: Pat
     with TemporaryDirectory(prefix=".dpool-", dir=path.parent) as folder:
         made = Path(folder) / "demo.db"
         with opened(str(made), now) as store:
+            _write_carelessly(store)
             play_story(store, now, zone, seed)
+        with made.open("rb") as file:
+            os.fsync(file.fileno())
         if instead_of is not None:
             shutil.copy2(path, instead_of)
         made.replace(path)
+
+
+def _write_carelessly(store: Store) -> None:
+    """Let no commit wait for the disk: until the file is there as a whole, nobody needs a part of it."""
+    store.engine.dispose()
+    event.listen(store.engine, "connect", lambda connection, _record: connection.execute("PRAGMA synchronous=OFF"))
 
 
 def play_story(store: Store, now: datetime, zone: str, seed: int) -> None:

@@ -111,7 +111,7 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What was written arrives, chats interleaved by chance, and everything is handled and sent."""
+    """What was written arrives, as written or (not 0) chats interleaved by chance, and all is handled and sent."""
 
     order: int = 0
 

@@ -7,9 +7,12 @@ import random
 import re
 import shutil
 import sqlite3
+import tempfile
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import event as sqlalchemy_event
@@ -31,7 +34,6 @@ from tests.simulated_steps import Again, Clock, Crash, Fault, How, Post, Press, 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from core.tables_chat import Delivery
 
@@ -66,7 +68,7 @@ class State:
     now: datetime = START
     count: int = 0
     drawn: int = 0
-    written: dict[str, list[Event]] = field(default_factory=dict)
+    written: list[Event] = field(default_factory=list)
     arrived: list[Event] = field(default_factory=list)
     shown: dict[str, list[Shown]] = field(default_factory=lambda: defaultdict(list))
     arrivals: Counter[int] = field(default_factory=Counter)
@@ -87,7 +89,7 @@ class World:
         self.sent: list[tuple[str, Message]] = []
         self.at_work = False  # accidents happen to us, not to who looks on
         if not path.exists():
-            open_store(f"sqlite:///{path}", START).close()
+            path.write_bytes(_empty_store())
         self._start()
 
     def copy_to(self, path: Path) -> None:
@@ -162,11 +164,10 @@ class World:
             case Write() | Press():
                 event = self._written(step) if isinstance(step, Write) else self._pressed(step)
                 if event is not None:
-                    self.state.written.setdefault(f"{event.place.platform}:{event.place.address}", []).append(event)
+                    self.state.written.append(event)
             case Again(back):
                 if back < len(self.state.arrived):
-                    event = self.state.arrived[-1 - back]
-                    self.state.written.setdefault(f"{event.place.platform}:{event.place.address}", []).append(event)
+                    self.state.written.append(self.state.arrived[-1 - back])
             case Work(order):
                 self._work(order)
             case Clock(minutes, outage):
@@ -236,12 +237,14 @@ class World:
     def _receive(self, order: int) -> None:
         """Keep what was written: order is kept within a chat, and what is not acknowledged comes again."""
         chance = random.Random(order)
-        while waiting := sorted(key for key, events in self.state.written.items() if events):
-            key = chance.choice(waiting)
-            one = self.state.written[key][0]
+        while waiting := self.state.written:
+            chats = list(dict.fromkeys(chat_of(event) for event in waiting))
+            chat = chance.choice(chats) if order else chats[0]
+            one = next(event for event in waiting if chat_of(event) == chat)
             with self.store.write() as session:
-                inbox.receive(session, one.place.platform, one.event_id, key, one.to_json(), self.state.now)
-            self.state.arrived.append(self.state.written[key].pop(0))
+                inbox.receive(session, one.place.platform, one.event_id, chat, one.to_json(), self.state.now)
+            self.state.arrived.append(one)
+            waiting.remove(one)
 
     def _dispatch(self) -> None:
         while dispatch_next(self.house, self.state.now):
@@ -318,6 +321,15 @@ class World:
             self.state.secrets.append(found[1] or found[2])
 
 
+@cache
+def _empty_store() -> bytes:
+    """Return a store without a row; to migrate one takes longer than most histories."""
+    with tempfile.TemporaryDirectory(prefix="dpool-simulation-") as folder:
+        path = Path(folder) / "empty.db"
+        open_store(f"sqlite:///{path}", START).close()
+        return path.read_bytes()
+
+
 def _hasten(connection: sqlite3.Connection, _record: object) -> None:
     """Nobody pulls the plug on a simulation: what SQLite has handed to the system is safe enough."""
     connection.execute("PRAGMA synchronous=OFF")
@@ -333,6 +345,11 @@ def _index(message: Message, label: str) -> int:
 
 def _has(shown: Shown, pattern: str) -> bool:
     return any(re.search(pattern, line) for line in shown.message.plain().splitlines())
+
+
+def chat_of(event: Event) -> str:
+    """Return what order is kept in."""
+    return f"{event.place.platform}:{event.place.address}"
 
 
 def chat_key(platform: str, who: str, chat: str) -> str:

@@ -17,7 +17,7 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from tests.simulated_checks import FailureError, Faults, Watch, of_exception
 from tests.simulated_people import People
@@ -42,6 +42,21 @@ class Failed:
     history: list[Step]
 
 
+class Trial:
+    """Playing, with what came of it: an exception of any kind is a failure."""
+
+    failure: FailureError | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        self.failure = error if isinstance(error, FailureError) else of_exception(error)
+        return True
+
+
 def run(seed: int, steps: int = STEPS, *, audit_every: int = AUDIT_EVERY) -> Failed | None:
     """Simulate one seed; return how it failed, if it did."""
     chance = random.Random(seed)
@@ -53,7 +68,7 @@ def run(seed: int, steps: int = STEPS, *, audit_every: int = AUDIT_EVERY) -> Fai
         world = World(path, deepcopy(state))
         people, watch = People(world, chance), Watch(world, faults)
         history = [Clock(days * 1440, outage=True), *opening()]
-        try:
+        with Trial() as trial:
             for number in range(steps):
                 for step in people.next_steps():
                     history.append(step)
@@ -61,13 +76,9 @@ def run(seed: int, steps: int = STEPS, *, audit_every: int = AUDIT_EVERY) -> Fai
                     watch.look(step, thoroughly=False)
                 if number % audit_every == audit_every - 1:
                     watch.look(Work(), thoroughly=True)
-            _settle(world, watch)
-        except Exception as error:
-            failure = error if isinstance(error, FailureError) else of_exception(error)
-            return Failed(failure, history)
-        finally:
-            world.close()
-    return None
+            _settle(world, watch, history)
+        world.close()
+    return Failed(trial.failure, history) if trial.failure else None
 
 
 @contextmanager
@@ -95,12 +106,11 @@ def _opened(days: int) -> tuple[bytes, State]:
         return (Path(folder) / "copy.db").read_bytes(), world.state
 
 
-def _settle(world: World, watch: Watch) -> None:
+def _settle(world: World, watch: Watch, history: list[Step]) -> None:
     """Let everything come to rest, and look once more: nothing may be waiting then."""
-    world.state.troubles, world.state.accidents = [], None
-    step = Clock(3 * 1440)
-    world.do(step)
-    watch.look(step, thoroughly=True)
+    history.append(Clock(3 * 1440))
+    world.do(history[-1])
+    watch.look(history[-1], thoroughly=True)
     watch.rest()
 
 
@@ -111,20 +121,17 @@ def replay(history: list[Step], name: str, seconds: float) -> Failed | None:
         watch = Watch(world, faults)
         end = monotonic() + seconds
         played: list[Step] = []
-        try:
+        with Trial() as trial:
             for step in history:
                 played.append(step)
                 world.do(step)
                 watch.look(step, thoroughly=name.startswith("audit"))
                 if monotonic() > end:
-                    return None
-            _settle(world, watch)
-        except Exception as error:
-            failure = error if isinstance(error, FailureError) else of_exception(error)
-            return Failed(failure, played) if failure.name == name else None
-        finally:
-            world.close()
-    return None
+                    break
+            else:
+                watch.rest()
+        world.close()
+    return Failed(trial.failure, played) if trial.failure and trial.failure.name == name else None
 
 
 def shrink(failed: Failed, seconds: float | None = None) -> Failed:

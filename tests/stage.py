@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import inspect
+from sqlalchemy import inspect, literal_column, table
 from sqlalchemy.event import listen
 from sqlmodel import Session, col, select
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import re
@@ -57,19 +58,13 @@ def folder(empty_database: Path, tmp_path: Path) -> Path:
 # Errors
 
 
-def assert_one_line(result: subprocess.CompletedProcess[str], part: str) -> None:
-    assert (result.returncode, result.stdout) == (2, "")
-    assert part in result.stderr
-    assert len(result.stderr.splitlines()) == 1
-
-
-def test_a_broken_configuration_is_told_line_by_line(tmp_path: Path) -> None:
-    (tmp_path / "c.yaml").write_text("language: fr\ntelegram: {token: ${NOT_THERE_AT_ALL}}\n")
-    result = run(tmp_path, "run", "--config", "c.yaml")
-    assert result.returncode == 2
-    assert result.stderr.splitlines() == [
-        "c.yaml: telegram.token: the environment variable NOT_THERE_AT_ALL is not set",
-        "c.yaml: language: has to be 'en' or 'de'",
+def test_a_broken_configuration_is_told_line_by_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("language: fr\ntelegram: {token: ${NOT_THERE_AT_ALL}}\n")
+    assert main(("run", "--config", str(path))) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        f"{path}: telegram.token: the environment variable NOT_THERE_AT_ALL is not set",
+        f"{path}: language: has to be 'en' or 'de'",
     ]
 
 
@@ -121,14 +116,20 @@ def test_what_is_no_command_line_shows_the_usage(arguments: Arguments, capsys: p
     assert capsys.readouterr().err.startswith("usage: dpool")
 
 
-def test_one_process_at_a_time(folder: Path) -> None:
+def test_one_process_at_a_time(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("bot.chat.set_up", lambda **_values: None)
     with subprocess.Popen(
         [*DPOOL, "chat"], cwd=folder, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as first:
         assert first.stdout is not None
         first.stdout.readline()
-        assert_one_line(run(folder, "chat"), "Another dpool is running on the database dpool.db")
-        assert run(folder, "check").returncode == 0  # which only reads
+        assert main(("chat",)) == 2
+        expected = "Another dpool is running on the database dpool.db. Stop that one first.\n"
+        assert capsys.readouterr() == ("", expected)
+        assert main(("check",)) == 0  # which only reads
         first.communicate("quit\n", timeout=WAIT_SECONDS)
         assert first.returncode == 0
 
@@ -153,6 +154,23 @@ def test_transcripts_are_played(
 
 
 # The console in pipes
+
+
+@pytest.fixture
+def chat_here(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[str], str]:
+    """Chat in this process, which is there already."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("bot.chat.set_up", lambda **_values: None)
+    monkeypatch.setattr("bot.chat.is_terminal", lambda: False)
+
+    def chat(typed: str) -> str:
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        assert main(("chat",)) == 0
+        return capsys.readouterr().out
+
+    return chat
 
 
 def test_plain_lines_in_plain_lines_out_and_it_goes_on_from_there(folder: Path) -> None:
@@ -183,7 +201,9 @@ def test_whoever_reads_may_have_seen_enough(folder: Path) -> None:
     assert result.stderr == ""
 
 
-def test_a_kill_in_the_middle_loses_nothing_and_does_nothing_twice(folder: Path) -> None:
+def test_a_kill_in_the_middle_loses_nothing_and_does_nothing_twice(
+    folder: Path, chat_here: Callable[[str], str]
+) -> None:
     killed_after = 4
     run_typed = SMALL_POOL + "".join(f"/task new Job{number:02} 1h urgent\n" for number in range(30))
     with subprocess.Popen(
@@ -199,8 +219,7 @@ def test_a_kill_in_the_middle_loses_nothing_and_does_nothing_twice(folder: Path)
             if answered == killed_after:
                 break
         process.kill()
-    result = run(folder, "chat", typed="/me\n")
-    assert result.returncode == 0
+    assert "Ana in Valley" in chat_here("/me\n")
     database = sqlite3.connect(folder / "dpool.db")
     titles = [row[0] for row in database.execute("SELECT title FROM task ORDER BY number")]
     received = database.execute("SELECT count(*) FROM inbox WHERE payload LIKE '%/task new%'").fetchone()[0]
@@ -260,8 +279,10 @@ def terminal(folder: Path) -> Iterator[Callable[..., Terminal]]:
         one.process.kill()
 
 
-def test_a_terminal_has_completion_history_and_colours(folder: Path, terminal: Callable[..., Terminal]) -> None:
-    assert run(folder, "chat", typed=SMALL_POOL).returncode == 0
+def test_a_terminal_has_completion_history_and_colours(
+    chat_here: Callable[[str], str], terminal: Callable[..., Terminal]
+) -> None:
+    chat_here(SMALL_POOL)
     one = terminal("chat")
     assert "You are Ana, in #bakery" in one.read_until("Ana #bakery>")
     one.type("/want br\t\r")

@@ -96,6 +96,7 @@ def test_it_is_made_anew_and_the_old_one_kept(tmp_path: Path, capsys: pytest.Cap
     assert main(("demo", "--seed", "6")) == 0
     assert capsys.readouterr().out == "dpool.db is made anew; what was there is in dpool.db.backup.\n"
     assert (tmp_path / "dpool.db.backup").read_bytes() == first
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dpool.db", "dpool.db.backup", "dpool.db.lock"]
 
 
 @pytest.mark.usefixtures("short_story")

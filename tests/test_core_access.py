@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlmodel import select
 
-from core.chat.message import Choice, Message
+from core.chat.desk import Desk
+from core.chat.handling import Handling
+from core.chat.message import Choice, Incoming, Message
 from core.chat.text import Text
+from core.identity import Sender, account_of, chat_of
 from core.tables import Member, Membership
 from core.tables_chat import Delivery, Person
 from tests import cases
-from tests.stage import act, chat_named, dump, on_stage, posted, press, seen, write
+from tests.stage import act, chat_named, dump, event, on_stage, posted, press, seen, write
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -190,3 +193,31 @@ def bakerys_button(session: Session, player: Player) -> str:
     session.add(row)
     session.flush()
     return f"{row.id}:0"
+
+
+def test_a_button_of_a_pool_somebody_is_not_in_opens_nothing(store: Store) -> None:
+    player = on_stage(store, TWO_POOLS)
+    with store.write() as session:
+        row = Delivery(key="x", platform="console", chat_id=chat_named(session, "mill").id, priority=1, state="sent")
+        pool_id = chat_named(session, "garden").pool_id or 0
+        row.payload, row.created_at = Message(Text.of("?"), (Choice("Goods", "goods", pool_id),)).to_json(), player.now
+        session.add(row)
+        session.flush()
+        choice = f"{row.id}:0"
+    press(player, "fay", "mill", choice)
+    assert "You're in no pool here" in seen(player, "mill")[0]
+
+
+def test_what_access_has_not_found_nobody_can_use(store: Store) -> None:
+    player = on_stage(store)
+    found = event(Incoming.TEXT, "zoe", "attic")
+    with store.write() as session:
+        account = account_of(session, Sender("console", "zoe", "Zoe"))
+        room = chat_of(session, found.place)
+        desk = Desk(session, player.now, "test")
+        context = Handling(player.house, desk, found, room, account).context("goods")
+        context.enter(None)
+        assert not (context.has_pool or context.has_project or context.has_member)
+        for name in ("pool", "project", "member", "pool_id"):
+            with pytest.raises(LookupError):
+                getattr(context, name)

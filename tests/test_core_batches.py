@@ -145,15 +145,16 @@ def test_a_rejected_report_takes_its_batch_apart(village: Village) -> None:
         pledge(village.session, bread, village.product(), ana, units, village.now + days * DAY, village.now).pledge
         for units, days in ((4, 1), (8, 2))
     ]
+    kept = village.batch(2, 500)
     gathered = village.work("Cy", 500, "bread")
-    made = village.made(10, 2500)
+    made = village.made(9, 2500)
     assert made.report is not None
-    assert [one.made for one in pledged] == [4, 6]
+    assert [one.made for one in pledged] == [4, 7]
     reports.dispute(village.session, made.report.task, made.report.claim, village.people["Cy"], "", village.now)
     reports.reject(village.session, made.report.task, ana, "no", village.now)
-    assert [one.made for one in pledged] == [0, 0]
+    assert [one.made for one in pledged] == [2, 0]
     assert batches.gathering(village.session, village.product()) == [gathered]
-    assert village.session.exec(select(Batch)).all() == []
+    assert village.session.exec(select(Batch)).all() == [kept]
     assert made.report.task.cancelled_at == village.now
 
 

@@ -14,7 +14,7 @@ from core.chat.say import Say
 from core.chat.text import Text
 from core.tables_chat import Card
 from tests.conftest import NOW
-from tests.stage import act, chat_named, on_stage, seen
+from tests.stage import act, chat_named, on_stage, posted, seen
 
 if TYPE_CHECKING:
     from core.store import Store
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def test_cards_follow_in_every_channel_and_on_every_platform(store: Store) -> None:
     player = on_stage(store, "ana@bakery: /task new Dishes 1h urgent\nbo@garden: /task 1\nana@bakery: /project code")
-    code = seen(player, "dm:ana")[0].split("link ")[1].split()[0].rstrip("`")
+    code = str(posted(store)[-1].text).split()[-1]
     act(player, f"matrix:eli@room: !project link {code}\nmatrix:eli@room: !task 1\n> open")
     act(player, "cy@bakery: /claim 1\ngarden> Cy has it\nmatrix:room> Cy has it\nmatrix:room= 0")
     act(player, "restart\ncy@bakery: /done 1\ngarden> to be confirmed\nmatrix:room> to be confirmed")

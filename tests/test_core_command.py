@@ -31,7 +31,6 @@ TABLE = table()
         about a task too   | bid #12 0.8           | bid       | #12 0.8    | task
         about a good       | bid bread 1.5         | bid       | bread 1.5  | name
         a quoted number    | bid "12" 1            | bid       | "12" 1     | name
-        no argument        | bid                   | bid       |            | name
         """
     ),
 )

@@ -182,6 +182,17 @@ def test_who_comes_second_does_nothing(store: Store, monkeypatch: pytest.MonkeyP
     assert rounds_held(store) == 1
 
 
+def test_a_round_that_another_process_held_is_not_told_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    player = on_stage(store, "ana@bakery: /task new Dishes 1h")
+    monkeypatch.setattr(due, "hold", lambda *_: None)
+    run_due(player.house, ROUND)
+    assert deliver(player) == []
+    assert not player.faults
+    monkeypatch.setattr(due, "decide_outside", lambda *_: None)
+    run_due(player.house, ROUND)
+    assert deliver(player) == []
+
+
 def test_quiet_hours_hold_notices_back_and_say_when_to_wake(store: Store) -> None:
     player = on_stage(store, "dee@garden: /project set quiet 17:00-07:00\nana@bakery: /task new Dishes 1h")
     act(player, "now 2026-05-10 18:00\ngarden= 0\nbakery> Round 1")

@@ -319,6 +319,11 @@ def test_what_was_not_given_back_is_not_credited_twice() -> None:
     inputs = market(1, [(1, 100)])
     outcome = decide(replace(inputs, contributions=[ContributionRow(7, 99, 6, 100, 60, 60)]))
     assert [(row.due, row.credited) for row in outcome.credits] == [(100, 40)]
+    # Of two units, both given back, the maker kept 90 of 200: the first of them given again makes 100 due.
+    again = replace(market(2, [(1, 100)]), contributions=[ContributionRow(7, 99, 6, 200, 90, 90)])
+    assert [(row.due, row.credited) for row in decide(again).credits] == [(100, 10)]
+    kept = replace(again, contributions=[ContributionRow(7, 99, 6, 200, 150, 150)])
+    assert decide(kept).credits == []
 
 
 # Why

@@ -15,6 +15,8 @@ from core.rounds.decide import decide
 from core.rounds.hold import Decided, decide_outside, due_pools, hold, preview
 from core.store import lock_pool
 from core.tables import GivenUnit, Good, Member, Pool, Round, Task, Transfer, Want
+from core.timing import current_round
+from tests.conftest import NOW
 from tests.village import Village, entropy
 
 if TYPE_CHECKING:
@@ -195,3 +197,11 @@ def test_what_a_round_writes_down(store: Store) -> None:
         assert session.exec(select(Good)).one().last_cost == 700
         units = session.exec(select(GivenUnit)).all()
         assert [(one.cost, one.at, one.round_number) for one in units] == [(700, due_at, 1)] * 3
+
+
+def test_a_preview_does_not_give_the_lottery_away(store: Store) -> None:
+    with store.write() as session:
+        village = Village(session)
+        current = current_round(session, village.pool.id)
+        shown = preview(session, village.pool, NOW)
+        assert shown.inputs.secret == current.commitment != current.secret

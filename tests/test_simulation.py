@@ -1,23 +1,25 @@
 from __future__ import annotations
 
-import dataclasses
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from core import goods
 from core.chat import outbox
 from core.rounds import apply
+from core.tables import GivenUnit, Transfer
 from tests import simulation
 from tests.simulated_steps import Again, Clock, Crash, Fault, How, Post, Press, Race, Trouble, Work, Write, opening
 from tests.simulation import Failed, replay, run, shrink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-    from core.rounds.inputs import Outcome
+    from sqlmodel import Session
+
+    from core.tables import Pool
+    from tests.simulated_steps import Step
 
 SEEDS = 200
 CHUNK = 10
@@ -37,32 +39,30 @@ def first_failure() -> Failed:
     return failed
 
 
-def doubled(original: Callable[..., None]) -> Callable[..., None]:
-    """Do it twice, as a crash at the wrong moment might."""
+def tampered(table: type, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> Callable[..., None]:
+    """Write other rows into a table than a round has decided."""
+    original = apply.insert_rows
 
-    def twice(*arguments: object) -> None:
-        original(*arguments)
-        original(*arguments)
+    def insert_rows(session: Session, pool: Pool, into: type, rows: list[dict[str, Any]]) -> None:
+        original(session, pool, into, change(rows) if into is table else rows)
 
-    return twice
+    return insert_rows
 
 
 def test_a_doubled_amount_is_found_and_made_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = apply._entries
+    def doubled(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [row | {"amount": row["amount"] * (2 if row["kind"] == "cost" else 1)} for row in rows]
 
-    def entries(current: object, outcome: Outcome) -> list[object]:
-        return [dataclasses.replace(one, amount=2 * one.amount) for one in original(current, outcome)]
-
-    monkeypatch.setattr(apply, "_entries", entries)
+    monkeypatch.setattr(apply, "insert_rows", tampered(Transfer, doubled))
     failed = first_failure()
     assert "audit" in failed.failure.name
-    shortest = shrink(failed, 6)
+    shortest = shrink(failed, 10)
     assert shortest.failure.name == failed.failure.name
-    assert len(shortest.history) < len(failed.history) // 2
+    assert len(shortest.history) < len(failed.history)
 
 
 def test_a_unit_given_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apply, "_apply_given", doubled(apply._apply_given))
+    monkeypatch.setattr(apply, "insert_rows", tampered(GivenUnit, lambda rows: [*rows, *rows, *rows]))
     assert first_failure().failure.name == "a unit is given twice"
 
 
@@ -78,7 +78,7 @@ def test_an_exception_is_found_with_its_place(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_message_that_never_leaves_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "bind_next", lambda *_arguments, **_options: None)
-    history = [Write("console", "ana", "dm", "/help"), Work()]
+    history: list[Step] = [Write("console", "ana", "dm", "/help"), Work()]
     assert replay(history, "messages wait for nothing", 5) is not None
     assert replay(history, "below the limit", 5) is None
     assert replay(history, "messages wait for nothing", 0) is None
@@ -89,7 +89,7 @@ def test_the_opening_goes_well() -> None:
 
 
 def test_steps_read_like_a_transcript() -> None:
-    history = [
+    history: list[Step] = [
         Write("console", "ana", "bakery", "/pool new Valley"),
         Write("matrix", "bo", "dm", "1.5\n2", reply="bread"),
         Work(),
@@ -113,8 +113,7 @@ def test_steps_read_like_a_transcript() -> None:
     assert all(line.startswith("# ") for line in lines[9:])
 
 
-def test_the_command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    del tmp_path
+def test_the_command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["simulation", "1", "--seed", "3", "--steps", "1"])
     assert simulation.main() == 0
     assert "nothing found" in capsys.readouterr().out

@@ -68,11 +68,9 @@ def remember(context: Context, pool_id: int) -> None:
         context.session.get_one(Person, context.account.person_id).pool_id = pool_id
 
 
-def ask_to_join(context: Context, pool_id: int = 0, project_id: int = 0) -> None:
+def ask_to_join(context: Context) -> None:
     """After a command was refused for want of admission, undone with all it did: let the request stand."""
-    pool = _pool(context, Who.ANY, pool_id)
-    if pool is not None:
-        _join(context, pool, _project(context, pool, project_id))
+    _join(context, lock_pool(context.session, context.pool_id), context.project if context.has_project else None)
 
 
 def _pool(context: Context, who: Who, pool_id: int) -> Pool | None:

@@ -217,7 +217,7 @@ class Handling:
                 self.session.flush()
         except Refusal as refusal:
             self.session.expire_all()
-            self._refuse(context, refusal, context.pool_id if context.has_pool else pool_id, project_id)
+            self._refuse(context, refusal, context.pool_id if context.has_pool else pool_id)
             return False
         for reply in replies:
             self._send(context, reply)
@@ -228,10 +228,10 @@ class Handling:
         notices.tell(self.desk, context.events)
         self.desk.draw()
 
-    def _refuse(self, context: Context, refusal: Refusal, pool_id: int, project_id: int) -> None:
+    def _refuse(self, context: Context, refusal: Refusal, pool_id: int) -> None:
         context.events.clear()
         if isinstance(refusal, NotAdmittedError):
-            access.ask_to_join(context, pool_id, project_id)
+            access.ask_to_join(context)
             self._tell(context)
         reply = wizard.answer(context, refusal)
         if self.event.kind is Incoming.PRESS and not reply.choices and not reply.answers:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from core.allocation import GoodsClearing
     from core.rounds.inputs import BatchRow, GoodRow, Inputs, ProductRow, WantRow
 
+TOO_DEAR = -2  # what a want at cost bids whose maximum is below the cost
+
 
 @dataclass(frozen=True, slots=True)
 class GoodClearing:
@@ -31,11 +33,12 @@ class GoodClearing:
 class Market:
     """A good's products in the lottery's order, with their reserves, and every single want that bids, in rank order.
 
-    `singles` are (want's position, bid); `products` are indices, -1: any.
+    `bids` are those of the wants; `singles` are (want's position, bid); `accepted` are indices of products, -1: any.
     """
 
     products: list[ProductRow]
     reserves: list[int]
+    bids: list[int]
     singles: list[tuple[int, int]]
     accepted: list[int]
 
@@ -48,42 +51,46 @@ def clear_good(
     wants: list[tuple[WantRow, int]],
 ) -> GoodClearing:
     """Clear a good; `wants` come with the units their member can cover."""
-    rule = sharing.Rule(good.rule)
     market = open_market(inputs, good, products, [want for want, _covered in wants], [c for _want, c in wants])
-    clearing = clear(market, auction=rule.auctions)
+    clearing = clear(market, auction=sharing.Rule(good.rule).auctions)
     costs, receivers = clearing.cost.tolist(), clearing.given.tolist()
-    given = _hand_out(market, batches, wants, costs, receivers)
-    got = [0] * len(wants)
-    lost = [0] * len(wants)
+    results = _results(market, wants, costs, receivers)
+    product_results = [
+        ProductResult(product.id, reserve, cost, product.units, receivers.count(index))
+        for index, (product, reserve, cost) in enumerate(zip(market.products, market.reserves, costs, strict=True))
+    ]
+    return GoodClearing(
+        _demand(good, products, wants, [result.got for result in results]),
+        sorted(product_results),
+        results,
+        _hand_out(market, batches, wants, costs, receivers),
+    )
+
+
+def _results(
+    market: Market, wants: list[tuple[WantRow, int]], costs: list[int], receivers: list[int]
+) -> list[WantResult]:
+    """Say what became of each want: it has waited a round if it bid enough, was covered and lost."""
+    got, lost = [0] * len(wants), [0] * len(wants)
     for (position, bid), accepted, product in zip(market.singles, market.accepted, receivers, strict=True):
         if product >= 0:
             got[position] += 1
         elif bid >= _lowest_cost(market, costs, accepted):
             lost[position] = 1
-    bids = _bids(market, [want for want, _covered in wants])
-    results = [
+    return [
         WantResult(
-            want.id,
-            good.id,
-            want.member_id,
-            want.units,
-            max(bid, NONE),
-            covered,
-            got[position],
-            lost[position],
-            int(bid < NONE),
+            want_id=want.id,
+            good_id=want.good_id,
+            member_id=want.member_id,
+            units=want.units,
+            bid=max(bid, NONE),
+            covered=covered,
+            got=got[position],
+            lost=lost[position],
+            too_dear=int(bid < NONE),
         )
-        for position, ((want, covered), bid) in enumerate(zip(wants, bids, strict=True))
+        for position, ((want, covered), bid) in enumerate(zip(wants, market.bids, strict=True))
     ]
-    sold = [receivers.count(index) for index in range(len(market.products))]
-    product_results = [
-        ProductResult(product.id, reserve, cost, product.units, count)
-        for product, reserve, cost, count in zip(market.products, market.reserves, costs, sold, strict=True)
-    ]
-    return GoodClearing(_demand(good, products, wants, got), sorted(product_results), results, given)
-
-
-TOO_DEAR = -2
 
 
 def open_market(
@@ -101,8 +108,8 @@ def open_market(
         [product.units for product in ordered],
         [product.leftover_rounds for product in ordered],
     ).tolist()
-    market = Market(ordered, reserves, [], [])
-    bids = _bids(market, wants)
+    bids = _bids(ordered, reserves, wants)
+    market = Market(ordered, reserves, bids, [], [])
     index_of = {product.id: index for index, product in enumerate(ordered)}
     ranked = []
     for position, (want, bid, units) in enumerate(zip(wants, bids, covered, strict=True)):
@@ -115,11 +122,9 @@ def open_market(
     return market
 
 
-def _bids(market: Market, wants: list[WantRow]) -> list[int]:
+def _bids(products: list[ProductRow], reserves: list[int], wants: list[WantRow]) -> list[int]:
     """Return what each want bids a unit; -1: nothing it accepts is there, -2: at cost it would be above its maximum."""
-    in_stock = {
-        product.id: reserve for product, reserve in zip(market.products, market.reserves, strict=True) if product.units
-    }
+    in_stock = {product.id: reserve for product, reserve in zip(products, reserves, strict=True) if product.units}
     if not in_stock:
         return [NONE] * len(wants)
     any_product = sharing.at_cost_bid(list(in_stock.values()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
@@ -54,8 +54,12 @@ def due_pools(session: Session, now: datetime) -> list[int]:
 
 
 def preview(session: Session, pool: Pool, now: datetime) -> Decided:
-    """Return what would happen if the round were held now, by the same code."""
-    inputs = gather(session, pool, current_round(session, pool.id), now)
+    """Return what would happen if the round were held now, by the same code.
+
+    Ties are drawn from the published hash instead of the secret, or everybody could read off it who will win them.
+    """
+    current = current_round(session, pool.id)
+    inputs = replace(gather(session, pool, current, now), secret=current.commitment)
     return Decided(pool.revision, inputs, decide(inputs))
 
 

@@ -168,10 +168,10 @@ def made(context: Context, name: str, units: int, hours: int | None = None, unti
     result = goods.made(context.session, good, context.project, context.member, units, hours, until, context.now)
     context.emit(*result.events)
     deed = undo.remember(context.session, context.member, "made", result.batch.id, before, context.now)
-    count, batch, back = views.amount(say, good, units), result.batch, chosen.undo(say, deed)
+    count, batch, back = views.named(say, good, units), result.batch, chosen.undo(say, deed)
     if result.report is not None:
-        task, many = result.report.task, views.named(say, good, units)
-        heading = say("{count}, offered once #{number} is confirmed.", count=many, number=task.number)
+        task = result.report.task
+        heading = say("{count}, offered once #{number} is confirmed.", count=count, number=task.number)
         return card(context, task, heading, back)
     average = say.hours(views.batch_average(batch))
     if batch.needs == "project":
