@@ -265,8 +265,7 @@ class Console:
             await asyncio.to_thread(self._set_clock, moment)
             due = await asyncio.to_thread(run_due, self.house, self.clock())
             await self.carrier.flush()
-            if due is not None:
-                due = max(due, moment + STEP_MIN)
+            due = max(due, moment + STEP_MIN) if due else None
         await asyncio.to_thread(self._set_clock, until)
         await self._settle()
 

@@ -128,10 +128,13 @@ class Carrier:
 
     async def flush(self) -> None:
         """Send everything that can go now."""
-        await self._start()
-        while self._under_way:
-            await asyncio.wait(self._under_way.values())
-            await self._start()
+        while True:
+            was_busy = bool(self._under_way)
+            has_started = await self._start()
+            if self._under_way:
+                await asyncio.wait(self._under_way.values())
+            elif not was_busy and not has_started:  # what was busy may have held something back, and be done by now
+                return
 
     async def _rest(self) -> None:
         with suppress(TimeoutError):
@@ -143,13 +146,17 @@ class Carrier:
         if self._under_way:
             await asyncio.wait(self._under_way.values(), timeout=STOP_SECONDS_MAX)
 
-    async def _start(self) -> None:
+    async def _start(self) -> bool:
+        """Start what can go now; return whether there was anything."""
+        has_started = False
         async with self._starting:
             while len(self._under_way) < self._parallel and self._fatal is None:
                 parcel = await self._stored(partial(self._bind, self._busy()))
                 if parcel is None:
-                    return
+                    break
                 self._under_way[parcel.chat_id] = asyncio.create_task(self._carry(parcel))
+                has_started = True
+        return has_started
 
     def _busy(self) -> set[int]:
         now = self._clock()

@@ -66,7 +66,7 @@ def join(session: Session, pool: Pool, person_id: int, name: str, now: datetime)
 
 
 def _take_debt_up(session: Session, pool: Pool, member: Member, now: datetime) -> None:
-    """Let somebody who comes back owe again what the commons took over when they left: nobody leaves to be rid of it."""
+    """Let somebody who comes back owe again what the commons took over: nobody leaves to be rid of a debt."""
     debt = ledger.sum_of_kind(session, member, TransferKind.LEAVE)
     entry = Entry(f"rejoin:{member.id}:{pool.last_id}", TransferKind.LEAVE, member.id, ledger.COMMONS, max(0, debt), "")
     ledger.transfer(session, pool, entry, now)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CHARACTERS_MAX = 4096
 ARRIVALS_MAX = 2  # a second time only if nobody could tell whether it had arrived
 # No text of ours has these, and nobody in the simulation types them.
-INSIDE = re.compile(r"Traceback|sqlalchemy|sqlite|\b\w+Error\b|object at 0x|\bNone\b|\bcore\.\w", re.IGNORECASE)
+INSIDE = re.compile(r"Traceback|sqlalchemy|sqlite|\b\w+Error\b|object at 0x|\bNone\b|\bcore\.\w")
 NOT_OF_A_COMMAND = frozenset({"return", "leave", "merge"})
 
 

@@ -12,9 +12,10 @@ from core.chat.parameters import Kind, Parameter
 from core.chat.say import LANGUAGES
 from core.settings import MemberSettings, PoolSettings, ProjectSettings
 from core.tables import Good, Member, Pool, Project, Task
+from tests.simulated_chats import chat_key
 from tests.simulated_steps import Again, Clock, Crash, Fault, How, Post, Press, Race, Step, Trouble, Work, Write
 from tests.simulated_stories import tell
-from tests.simulated_world import TABLE, chat_key
+from tests.simulated_world import TABLE
 
 if TYPE_CHECKING:
     import random

@@ -24,12 +24,12 @@ from core.chat.commands import table
 from core.chat.dispatch import House, dispatch_next
 from core.chat.due import run_due
 from core.chat.message import Event, Failure, Incoming, Message
-from core.identity import Place, Sender
-from core.rounds.hold import decide_outside, due_pools, hold
+from core.rounds.hold import decide_outside, hold
 from core.schema import open_store
 from core.store import Store
 from core.tables import Pool
 from core.tables_chat import Account, Chat
+from tests.simulated_chats import Shown, chat_key, chat_of, has_line, index_of, place_of, sender_of
 from tests.simulated_steps import Again, Clock, Crash, Fault, How, Post, Press, Race, Step, Trouble, Work, Write
 
 if TYPE_CHECKING:
@@ -50,15 +50,6 @@ FAILURES = {
 
 class Died(BaseException):
     """The process is gone: nothing in it may catch this."""
-
-
-@dataclass(slots=True)
-class Shown:
-    """A message as a chat has seen it."""
-
-    delivery_id: int
-    ref: str
-    message: Message
 
 
 @dataclass(slots=True)
@@ -183,12 +174,14 @@ class World:
     def _written(self, step: Write) -> Event:
         self.state.count += 1
         key, number = chat_key(step.platform, step.who, step.chat), self.state.count
-        replied = next((one for one in reversed(self.state.shown[key]) if step.reply and _has(one, step.reply)), None)
+        replied = next(
+            (one for one in reversed(self.state.shown[key]) if step.reply and has_line(one, step.reply)), None
+        )
         return Event(
             f"{number}",
             Incoming.EDIT if step.edits else Incoming.TEXT,
-            _place(step.platform, step.who, step.chat),
-            _sender(step.platform, step.who),
+            place_of(step.platform, step.who, step.chat),
+            sender_of(step.platform, step.who),
             self._filled(step.text),
             f"u{number}",
             replied.ref if replied else "",
@@ -206,13 +199,13 @@ class World:
 
     def _pressed(self, step: Press) -> Event | None:
         shown = self.state.shown[chat_key(step.platform, step.who, step.chat)]
-        found = [(one, index) for one in reversed(shown) if (index := _index(one.message, step.label)) >= 0]
+        found = [(one, index) for one in reversed(shown) if (index := index_of(one.message, step.label)) >= 0]
         if len(found) <= step.age:
             return None
         one, index = found[step.age]
         self.state.count += 1
         number = self.state.count
-        place, sender = _place(step.platform, step.who, step.chat), _sender(step.platform, step.who)
+        place, sender = place_of(step.platform, step.who, step.chat), sender_of(step.platform, step.who)
         if step.how is How.NUMBER:
             return Event(f"{number}", Incoming.TEXT, place, sender, f"{index + 1}", f"u{number}", one.ref)
         if step.how is How.REACTION:
@@ -267,7 +260,7 @@ class World:
         self.state.now += timedelta(minutes=minutes)
         now = self.state.now
         with self.store.read() as session:
-            pools = due_pools(session, now)
+            pools = list(session.exec(select(Pool.id)))
         decided = [(pool_id, decide_outside(self.store, pool_id, now)) for pool_id in pools]
         half = len(decided) // 2
         for part, first in ((decided[:half], True), (decided[half:], False)):
@@ -333,33 +326,3 @@ def _empty_store() -> bytes:
 def _hasten(connection: sqlite3.Connection, _record: object) -> None:
     """Nobody pulls the plug on a simulation: what SQLite has handed to the system is safe enough."""
     connection.execute("PRAGMA synchronous=OFF")
-
-
-def _index(message: Message, label: str) -> int:
-    """Return the place of the choice whose label is this or begins with it, as transcripts do; -1: none."""
-    labels = [choice.label.casefold() for choice in message.choices]
-    wanted = label.casefold()
-    begin = next((place for place, one in enumerate(labels) if one.startswith(wanted)), -1)
-    return labels.index(wanted) if wanted in labels else begin
-
-
-def _has(shown: Shown, pattern: str) -> bool:
-    return any(re.search(pattern, line) for line in shown.message.plain().splitlines())
-
-
-def chat_of(event: Event) -> str:
-    """Return what order is kept in."""
-    return f"{event.place.platform}:{event.place.address}"
-
-
-def chat_key(platform: str, who: str, chat: str) -> str:
-    """Return the key under which the world keeps what a chat has seen."""
-    return f"{platform}:dm:{who}" if chat == "dm" else f"{platform}:{chat}"
-
-
-def _place(platform: str, who: str, chat: str) -> Place:
-    return Place(platform, f"dm:{who}", private=True) if chat == "dm" else Place(platform, chat, title=chat.title())
-
-
-def _sender(platform: str, who: str) -> Sender:
-    return Sender(platform, who, who.title(), who)

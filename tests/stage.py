@@ -101,7 +101,7 @@ def send(player: Player, event: Event) -> None:
         kept = replace(event, event_id=event.event_id or f"e{player.count}")
         inbox.receive(session, "console", kept.event_id, "chat", kept.to_json(), player.now)
     dispatch_all(player.house, player.now)
-    player._deliver()  # noqa: SLF001 - a stage looks behind the scenes
+    player.deliver()
 
 
 def event(kind: Incoming, who: str, address: str, **more: Any) -> Event:

@@ -8,11 +8,13 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from prompt_toolkit.completion import CompleteEvent
+from prompt_toolkit.document import Document
 from sqlmodel import col, select
 
 from adapters import console_words as words
 from adapters.console import Console
-from adapters.known import PRIVATE, place
+from adapters.known import PRIVATE, place, typed
 from adapters.plain import WIDTH, Page
 from adapters.terminal import Words, paint
 from core.chat.commands import table
@@ -337,3 +339,10 @@ async def test_completion(seen: Seen) -> None:
     assert complete("@b") == [("@bo", "@b")]
     assert complete("#d") == [("#dm", "#d")]
     assert complete("n") == [("now", "n")]
+    found = list(Words(seen.console).get_completions(Document("/want br"), CompleteEvent()))
+    assert [(one.text, one.start_position) for one in found] == [("bread", -2)]
+
+
+async def test_what_was_typed_is_remembered(seen: Seen) -> None:
+    await seen.type("/goods", "1")
+    assert typed(seen.console.store)[-2:] == ["/tasks", "/goods"]

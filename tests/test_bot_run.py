@@ -10,12 +10,14 @@ import signal
 from datetime import datetime, timedelta
 from threading import Event as Flag
 from threading import Thread
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 
+from adapters.post import Door
 from bot import dispatcher as dispatching
 from bot import scheduler as scheduling
 from bot.clock import Clock
@@ -32,15 +34,13 @@ from core.chat.port import AdapterError
 from core.identity import Place, Sender
 from core.tables_chat import Inbox
 from tests.clocks import NOON, StillClock
-from tests.test_adapter_post import FakeAdapter, until
+from tests.fake_adapter import WAIT_SECONDS, FakeAdapter, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from adapters.post import Door
     from core.store import Store
 
-WAIT_SECONDS = 5
 LEAK = "123456:very-secret"
 MISFIT = "%d does not fit %s"
 
@@ -254,6 +254,24 @@ def test_platforms_that_are_not_installed_are_told_at_once(monkeypatch: pytest.M
         "matrix: this part isn't installed: install dpool[matrix]",
     )
     assert connectors(Config()) == []
+
+
+def test_a_platform_is_connected_with_its_settings(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
+    asked: list[tuple[str, object]] = []
+
+    def connect(settings: object, door: Door) -> LiveAdapter:
+        asked.append(("settings", settings))
+        return LiveAdapter(door)
+
+    def find(name: str) -> SimpleNamespace:
+        asked.append(("module", name))
+        return SimpleNamespace(connect=connect)
+
+    monkeypatch.setattr("bot.main.import_module", find)
+    config = Config.model_validate({"telegram": {"token": "a"}})
+    door = Door(store, Clock(), lambda: None)
+    assert [one(door).platform for one in connectors(config)] == ["fake"]
+    assert asked == [("module", "adapters.telegram"), ("settings", config.telegram)]
 
 
 # Logs

@@ -217,7 +217,7 @@ def test_what_access_has_not_found_nobody_can_use(store: Store) -> None:
         desk = Desk(session, player.now, "test")
         context = Handling(player.house, desk, found, room, account).context("goods")
         context.enter(None)
-        assert not (context.has_pool or context.has_project or context.has_member)
+        assert (context.has_pool, context.has_project, context.has_member) == (False, False, False)
         for name in ("pool", "project", "member", "pool_id"):
             with pytest.raises(LookupError):
                 getattr(context, name)

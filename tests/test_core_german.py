@@ -130,10 +130,11 @@ def test_every_text_can_be_extracted() -> None:
 def is_hidden(call: ast.Call) -> bool:
     """Whether a call says a text where Babel does not see it: not written out, or not behind a name it looks for."""
     first, function = call.args[0], call.func
+    name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
     is_text = isinstance(first, ast.Constant) and isinstance(first.value, str)
-    if isinstance(function, ast.Name) and function.id in {"say", "tell", "N_"}:
-        return not is_text
-    return is_text and (isinstance(function, ast.Call) or (isinstance(function, ast.Name) and function.id == "self"))
+    if name in {"say", "tell", "N_"}:
+        return isinstance(first, ast.JoinedStr) or (isinstance(function, ast.Name) and not is_text)
+    return is_text and (isinstance(function, ast.Call) or name == "self")
 
 
 # The words

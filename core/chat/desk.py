@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 UTC_ZONE = ZoneInfo("UTC")
 ASK_PAUSE = timedelta(minutes=15)
+ASKED_CHOICES_MAX = 10
 DIGEST = Timetable.read("daily 09:00")
 
 
@@ -102,9 +103,11 @@ class Desk:
         """Ask at most once in 15 minutes: what comes up meanwhile joins the message that waits."""
         last, not_before = outbox.last_ask(self.session, chat.id), self._channel_time(chat)
         if last is not None and last.delivery_id is None:
-            cards.release(self.session, last)
-            last.payload = asked_together(Message.from_json(last.payload), message).to_json()
-            return
+            together = asked_together(Message.from_json(last.payload), message)
+            if len(together.choices) <= ASKED_CHOICES_MAX:
+                cards.release(self.session, last)
+                last.payload = together.to_json()
+                return
         if last is not None:
             not_before = max(not_before or self.now, (last.not_before or last.created_at) + ASK_PAUSE)
         self.post(chat, message, Priority.ASK, pool_id=chat.pool_id or 0, not_before=not_before)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from core import events as ev
-from core.chat import views
+from core.chat import report, views
 from core.chat.choices import quoted
 from core.chat.message import Choice, Message
-from core.tables import Member, Project
+from core.tables import Member, Pool, Project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +77,7 @@ def _missing(desk: Desk, event: ev.UnitsMissing) -> None:
         text = say(
             "{name} did not get {count}. Right? Then: `/return {good} {name}`",
             name=name,
-            count=views.amount(say, good, event.units),
+            count=views.named(say, good, event.units),
             good=good.name,
         )
         choice = Choice(
@@ -141,14 +141,11 @@ def _maker_gone(desk: Desk, event: ev.MakerGone) -> None:
 
 
 def _pledge_ended(desk: Desk, event: ev.PledgeEnded) -> None:
-    pledge = event.pledge
-    desk.to_channels(
-        event.good.pool_id,
-        event.product.project_id,
-        lambda say: Message(
-            say("{good}: {units} pledged, {made} made.", units=pledge.units, made=pledge.made, good=event.good.name)
-        ),
-    )
+    """Say how well a pledge was kept; one that ends with a round is part of its report."""
+    pool = desk.session.get_one(Pool, event.good.pool_id)
+    if event.pledge.by_at != pool.round_due_at:
+        write = report.pledge_writer(event.good, event.pledge)
+        desk.to_channels(event.good.pool_id, event.product.project_id, lambda say: Message(write(say)))
 
 
 WRITERS: dict[type, Callable[[Desk, Any], None]] = {

@@ -87,9 +87,9 @@ class Player:
         while due is not None and due <= until and not self.faults:
             self.now = max(self.now, due)
             due = run_due(self.house, self.now)
-            self._deliver()
+            self.deliver()
         self.now = until
-        self._deliver()
+        self.deliver()
 
     def say(self, platform: str, who: str, chat: str, text: str, *, reply: str = "", edit: bool = False) -> None:
         """Let somebody write, reply, edit or press."""
@@ -103,7 +103,7 @@ class Player:
             order_key = f"{place.platform}:{place.address}"
             inbox.receive(session, platform, event.event_id, order_key, event.to_json(), self.now)
         dispatch_all(self.house, self.now)
-        self._deliver()
+        self.deliver()
 
     def _event(self, key: str, place: Place, sender: Sender, text: str, reply: str, *, edit: bool) -> Event | None:
         """Return what the platform tells us; nothing of a command for another bot."""
@@ -158,11 +158,12 @@ class Player:
                 outbox.recover(session, platform)
         dispatch_all(self.house, self.now)
         run_due(self.house, self.now)
-        self._deliver()
+        self.deliver()
 
     # What chats see
 
-    def _deliver(self) -> None:
+    def deliver(self) -> None:
+        """Let everything that waits be sent and seen."""
         with self.store.read() as session:
             platforms = _platforms(session)
         for platform in platforms:

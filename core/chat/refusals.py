@@ -277,6 +277,12 @@ LINES: dict[type[Refusal], Callable[[Say, Any], Text]] = {
     e.FreeGoodError: lambda say, x: say("{good} is free: there's always enough. Get it: `/want {good}`", good=x.good),
     e.NothingToConfirmError: lambda say, x: say("No {good} waits for a confirmation.", good=x.good),
     e.NotEnoughFreeError: _not_enough_free,
+    e.TooMuchToTakeBackError: lambda say, x: say(
+        "{name} can give back {most} at most, not {amount}. Try other hours.",
+        name=x.name,
+        most=say.hours(x.most),
+        amount=say.hours(x.amount),
+    ),
     e.NoWantError: lambda say, x: say("You have no want for {good}. To have one: `/want {good}`", good=x.good),
     e.NothingToCollectError: lambda say, x: (
         say("{name} has no {good} to give back.", name=x.name, good=x.good)

@@ -37,6 +37,12 @@ def _names(names: tuple[str, ...], word: str, text: str) -> list[Choice]:
     return [Choice(name, command) for name in names for command in _instead(text, word, name)]
 
 
+def _whose(text: str, name: str) -> str:
+    """Return the command with a name behind its task: `correct 6 "Bo" 2h too long`."""
+    command, number, *rest = text.split(maxsplit=2)
+    return " ".join([command, number, quoted(name), *rest])
+
+
 def _whole_or_hours(say: Say, error: numbers.NotWholeError, text: str) -> list[Choice]:
     """Offer both meanings of `2.5`: so many hours, where a most can be given, or a whole number of units."""
     floor = error.thousandths // HOUR
@@ -61,9 +67,7 @@ CHOICES: dict[type[Refusal], Callable[[Say, Any, str], list[Choice]]] = {
     e.AmbiguousNameError: lambda _say, x, text: _names(x.names, x.word, text),
     e.WhichPoolError: lambda _say, x, text: [Choice(name, text, pool_id) for pool_id, name in x.pools],
     e.WhichProjectError: lambda _say, x, text: [Choice(name, text, 0, project_id) for project_id, name in x.projects],
-    e.WhoseReportError: lambda _say, x, _text: [
-        Choice(name, f"{x.verb} {x.number} {quoted(name)}") for name in x.names
-    ],
+    e.WhoseReportError: lambda _say, x, text: [Choice(name, _whose(text, name)) for name in x.names],
     numbers.NotWholeError: _whole_or_hours,
     e.StillBiddingError: lambda say, x, _text: [
         Choice(str(say("I'd do it")), f"bid {x.number} {show_weight(x.weight)}")

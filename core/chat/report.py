@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlmodel import select
+from sqlmodel import col, select
 
 from core import demand
 from core.chat import own_report, views
@@ -17,7 +17,7 @@ from core.identity import channels_of
 from core.members import maintainers, stewards
 from core.projects import projects
 from core.rounds.inputs import Outcome
-from core.tables import Good, Pool, Product, Round, Task
+from core.tables import Good, Pledge, Pool, Product, Round, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +60,7 @@ def message(session: Session, say: Say, event: RoundHeld, project_id: int) -> Me
     """Return the report for a project's channel: at most twelve lines, the rest behind a button."""
     lines = all_lines(session, say, event.pool, event.inputs, event.outcome)
     own = [line for line in lines if project_id in line.project_ids]
+    own += _kept(session, say, event, project_id)
     others = [line for line in lines if project_id not in line.project_ids]
     shown = [*own, *others][: LINES_MAX - 2]
     if not shown:
@@ -69,10 +70,30 @@ def message(session: Session, say: Say, event: RoundHeld, project_id: int) -> Me
     choices = [
         choice for line in own if line in shown for choice in line.choices if choice.project_id in {0, project_id}
     ]
-    if len(shown) < len(lines):
+    if len(shown) < len(own) + len(others):
         more = say("All results")
         choices.append(Choice(str(more), f"rounds {event.round.number}", event.pool.id))
     return Message(joined([head, *(line.text for line in shown), tail]), tuple(choices))
+
+
+def pledge_writer(good: Good, pledge: Pledge) -> Callable[[Say], Text]:
+    """Return how it is said how well a pledge was kept."""
+    return lambda say: say(
+        "{good}: {units} pledged, {made} made.", good=good.name, units=pledge.units, made=pledge.made
+    )
+
+
+def _kept(session: Session, say: Say, event: RoundHeld, project_id: int) -> list[Line]:
+    """Return how well the pledges of a project that ended with this round were kept."""
+    query = (
+        select(Pledge, Good)
+        .join(Product, (col(Product.pool_id) == Pledge.pool_id) & (col(Product.id) == Pledge.product_id))
+        .join(Good, (col(Good.pool_id) == Product.pool_id) & (col(Good.id) == Product.good_id))
+        .where(Pledge.pool_id == event.pool.id, Product.project_id == project_id)
+        .where(col(Pledge.by_at) == event.round.due_at, col(Pledge.ended_at) >= event.round.due_at)
+    )
+    found = session.exec(query.order_by(col(Pledge.id)))
+    return [Line(pledge_writer(good, pledge)(say), frozenset({project_id})) for pledge, good in found]
 
 
 def all_lines(session: Session, say: Say, pool: Pool, inputs: Inputs, outcome: Outcome) -> list[Line]:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from core.chat.say import Say
     from core.tables import Pool
 
+# What is due soon comes first, what is never due last: databases differ on where they put nothing.
+BY_DUE = (col(Task.due_at).is_(None), col(Task.due_at), col(Task.number))
+
 
 def good_of(session: Session, product: Product) -> Good:
     """Return the good that a product is a version of."""

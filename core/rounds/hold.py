@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlmodel import col, select
-
 from core.events import Event
 from core.rounds.apply import Applied, apply
 from core.rounds.decide import decide
@@ -45,12 +43,6 @@ class Decided:
     revision: int
     inputs: Inputs
     outcome: Outcome
-
-
-def due_pools(session: Session, now: datetime) -> list[int]:
-    """Return the pools whose round is due."""
-    query = select(Pool.id).where(col(Pool.round_due_at) <= now)
-    return list(session.exec(query.order_by(col(Pool.round_due_at), col(Pool.id))))
 
 
 def preview(session: Session, pool: Pool, now: datetime) -> Decided:

@@ -99,7 +99,7 @@ def _own_tasks(context: Context) -> list[Task]:
         .where(Task.pool_id == context.pool_id, Claim.member_id == context.member.id)
         .where(col(Claim.reported_at).is_(None), col(Claim.ended_at).is_(None))
     )
-    query = query.order_by(col(Task.due_at).is_(None), col(Task.due_at), col(Task.number))
+    query = query.order_by(*views.BY_DUE)
     return list(context.session.exec(query.limit(SHOWN_MAX)).all())
 
 

@@ -73,7 +73,7 @@ def open_tasks(session: Session, member: Member, wanted: Filter, size: int) -> t
     """Return a page of open tasks, the highest weight first, and how many there are in all."""
     conditions = _conditions(member, wanted)
     total = session.exec(select(func.count()).select_from(Task).where(*conditions)).one()
-    query = select(Task).where(*conditions).order_by(col(Task.weight).desc(), col(Task.due_at), col(Task.number))
+    query = select(Task).where(*conditions).order_by(col(Task.weight).desc(), *views.BY_DUE)
     return list(session.exec(query.offset(wanted.page * size).limit(size)).all()), total
 
 

@@ -60,7 +60,7 @@ def _own_tasks(context: Context) -> list[Text]:
         .join(Claim, (col(Claim.pool_id) == Task.pool_id) & (col(Claim.task_id) == Task.id))
         .where(*mine, col(Claim.ended_at).is_(None), col(Claim.confirmed_at).is_(None))
     )
-    claimed = session.exec(query.order_by(col(Task.due_at), col(Task.number))).all()
+    claimed = session.exec(query.order_by(*views.BY_DUE)).all()
     bids = (
         select(Bid, Task)
         .join(Task, (col(Task.pool_id) == Bid.pool_id) & (col(Task.id) == Bid.task_id))
