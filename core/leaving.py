@@ -15,14 +15,13 @@ from core.members import (
     count_members,
     is_maintainer,
     maintainers,
-    membership_of,
     projects_of,
     remove_maintainer,
     stewards,
 )
 from core.names import key_of, unique_name
 from core.store import pool_of
-from core.tables import Batch, Bid, Claim, Deed, Good, Member, Pledge, Product, Project, Task, Want
+from core.tables import Batch, Bid, Claim, Deed, Good, Member, Membership, Pledge, Product, Project, Task, Want
 from core.tables_chat import Account, Chat, Person
 from core.tasks import bids_on, claims_of, keep_slots, reopen
 
@@ -53,18 +52,15 @@ def leave(session: Session, member: Member, now: datetime) -> list[Event]:
     entry = Entry(key, TransferKind.LEAVE, member.id, ledger.COMMONS, balance, "", None)
     ledger.transfer(session, pool, entry, now)
     member.left_at, member.steward = now, 0
-    for project in projects_of(session, member):
-        end_membership(session, project, member)
+    own = select(Membership).where(Membership.pool_id == member.pool_id, Membership.member_id == member.id)
+    for membership in session.exec(own).all():
+        session.delete(membership)
     return events
 
 
-def end_membership(session: Session, project: Project, member: Member) -> None:
+def end_membership(session: Session, project: Project, member: Member, membership: Membership) -> None:
     """Take a member out of a project; its last maintainer stays."""
-    membership = membership_of(session, project, member)
-    if membership is None:
-        return
-    if member.left_at is None:
-        remove_maintainer(session, project, member)
+    remove_maintainer(session, project, member)
     session.delete(membership)
 
 

@@ -43,7 +43,10 @@ def new_member(session: Session, pool: Pool, name: str, person_id: int | None, n
         )
 
     shown = clean(name, NAME_LENGTH_MAX)[:NAME_LENGTH_MAX].strip()
-    unique = unique_name(shown if key_of(shown) else "Somebody", is_taken)
+    # Others must be able to type it: a name that would be read as a task or a command is put behind a word.
+    if shown[:1].isdigit() or shown[:1] in "#/!" or not any(character.isalpha() for character in key_of(shown)):
+        shown = f"Somebody {shown}" if key_of(shown) else "Somebody"
+    unique = unique_name(shown, is_taken)
     member = Member(pool_id=pool.id, name=unique, name_key=key_of(unique), person_id=person_id, joined_at=now)
     return add(session, member)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 NEAR_MAX = 3
 NEAR_SCORE_MIN = 70
 CANDIDATES_MAX = 5000
+QUOTES = frozenset('"“”„‟«»')  # what holds a name together where it is typed is no part of it
 UNSEEN = frozenset({"Mn", "Me", "Cf", "Cc", "Cs"})  # accents, and what shows nothing or fits into no database
 # Letters of other scripts that are drawn like Latin ones (Unicode confusables): nobody passes for somebody else.
 LOOK_ALIKE = str.maketrans(
@@ -31,9 +32,11 @@ Row = TypeVar("Row", bound=NamedRow)
 
 
 def key_of(name: str) -> str:
-    """Return what a name is compared by: no case, no accents, no invisible or look-alike characters."""
+    """Return what a name is compared by: no case, accents or quotes, no invisible or look-alike characters."""
     decomposed = unicodedata.normalize("NFKD", " ".join(name.split())).casefold()
-    letters = "".join(c for c in decomposed if c not in INVISIBLE and unicodedata.category(c) not in UNSEEN)
+    letters = "".join(
+        c for c in decomposed if c not in INVISIBLE and c not in QUOTES and unicodedata.category(c) not in UNSEEN
+    )
     return " ".join(letters.translate(LOOK_ALIKE).split())
 
 

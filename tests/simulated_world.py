@@ -59,6 +59,7 @@ class State:
     now: datetime = START
     count: int = 0
     drawn: int = 0
+    drawn_for_good: int = 0
     written: list[Event] = field(default_factory=list)
     arrived: list[Event] = field(default_factory=list)
     shown: dict[str, list[Shown]] = field(default_factory=lambda: defaultdict(list))
@@ -110,6 +111,7 @@ class World:
 
     def _before_commit(self, _connection: object) -> None:
         self._tick()
+        self.state.drawn_for_good = self.state.drawn
 
     def _tick(self) -> None:
         if self.state.accidents is None or not self.at_work:
@@ -125,6 +127,7 @@ class World:
     def _restart(self) -> None:
         self.store.close()
         self.state.accidents = None
+        self.state.drawn = self.state.drawn_for_good  # what nobody has seen of chance is as good as new
         self._start()
         with self.store.write() as session:
             for platform in PLATFORMS:

@@ -8,20 +8,26 @@ from __future__ import annotations
 import argparse
 import logging
 import random
+import re
+import sqlite3
 import sys
 import tempfile
-from contextlib import contextmanager
+from collections import defaultdict
+from contextlib import closing, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Self
 
+from sqlmodel import SQLModel
+
 from tests.simulated_checks import FailureError, Faults, Watch, of_exception
 from tests.simulated_people import People
-from tests.simulated_steps import Clock, Step, Work, opening
+from tests.simulated_steps import Clock, Crash, Fault, Post, Step, Work, opening
 from tests.simulated_world import State, World
 
 if TYPE_CHECKING:
@@ -30,6 +36,14 @@ if TYPE_CHECKING:
 STEPS = 40
 AUDIT_EVERY = 8
 SHRINK_SECONDS_MAX = 60
+CRASHES_EVERY = 5  # seeds: to play a history twice more takes as long
+CRASHES_SHARE = 0.4
+CRASH_STATEMENTS_MAX = 60
+DETAIL_MAX = 600
+SENT_AS = re.compile(r",(?:NULL|[0-9]+)\);$")  # the delivery, of which a crash may need one more
+COMPARED = {"outbox", "pool", "person", "account", "code"} | {
+    one.name for one in SQLModel.metadata.sorted_tables if "pool_id" in one.primary_key.columns
+}
 # Days from the start: an ordinary week, and the ends of summer time in Berlin.
 DAYS = (0, 172, 327)
 
@@ -78,7 +92,50 @@ def run(seed: int, steps: int = STEPS, *, audit_every: int = AUDIT_EVERY) -> Fai
                     watch.look(Work(), thoroughly=True)
             _settle(world, watch, history)
         world.close()
+    if trial.failure is None and seed % CRASHES_EVERY == 0:
+        crashed = with_crashes(history, chance)
+        difference = changed_by_crashes(crashed)
+        return Failed(difference, crashed) if difference else None
     return Failed(trial.failure, history) if trial.failure else None
+
+
+def with_crashes(history: list[Step], chance: random.Random) -> list[Step]:
+    """Return a history with many more crashes, and none of the accidents that may change what happens."""
+    result: list[Step] = []
+    for step in history:
+        if isinstance(step, Work | Clock) and chance.random() < CRASHES_SHARE:
+            result.append(Crash(chance.randrange(CRASH_STATEMENTS_MAX)))
+        if not isinstance(step, Fault | Post):
+            result.append(step)
+    return result
+
+
+def changed_by_crashes(history: list[Step]) -> FailureError | None:
+    """Play a history with and without its crashes; return what is not the same in the end."""
+    uneventful: list[Step] = [step for step in history if not isinstance(step, Crash)]
+    crashed, expected = (_contents(one) for one in (history, uneventful))
+    for name in sorted(crashed.keys() | expected.keys()):
+        for found, wanted in zip_longest(crashed.get(name, []), expected.get(name, [])):
+            if found != wanted:
+                return FailureError(f"a crash changes {name}", f"{found} instead of {wanted}"[:DETAIL_MAX])
+    return None
+
+
+def _contents(history: list[Step]) -> dict[str, list[str]]:
+    """Return every row of every pool, and what was written to chats, after a history."""
+    with tempfile.TemporaryDirectory(prefix="dpool-simulation-") as folder, _noted_faults():
+        world = World(Path(folder) / "dpool.db")
+        for step in history:
+            world.do(step)
+        with closing(sqlite3.connect(world.path)) as connection:
+            lines = list(connection.iterdump())
+        world.close()
+    found: dict[str, list[str]] = defaultdict(list)
+    for line in lines:
+        name = line.removeprefix('INSERT INTO "').partition('"')[0]
+        if name in COMPARED:
+            found[name].append(SENT_AS.sub("", line) if name == "outbox" else line)
+    return found
 
 
 @contextmanager
@@ -116,6 +173,9 @@ def _settle(world: World, watch: Watch, history: list[Step]) -> None:
 
 def replay(history: list[Step], name: str, seconds: float) -> Failed | None:
     """Play a history from nothing; return the failure of this name, if it comes again within the time."""
+    if name.startswith("a crash changes"):
+        difference = changed_by_crashes(history)
+        return Failed(difference, history) if difference and difference.name == name else None
     with tempfile.TemporaryDirectory(prefix="dpool-simulation-") as folder, _noted_faults() as faults:
         world = World(Path(folder) / "dpool.db")
         watch = Watch(world, faults)

@@ -31,13 +31,15 @@ if TYPE_CHECKING:
 FILES = sorted((Path(__file__).parent / "transcripts").glob("*.chat"))
 ENGLISH = Say("en", ZoneInfo("UTC"), NOW)
 TABLE = commands.table()
-# Answered in tests of their own: a brake on guessing that comes with linking accounts, and questions about values
-# that the grammar's tests ask.
+# Answered in tests of their own: what takes more than a chat to come about, or is part of another refusal.
 ELSEWHERE = {
-    "TooManyTriesError",
+    "TooManyTriesError",  # comes with linking accounts
     "FarMomentError",
     "NumberBoundsError",
-    "NotForOthersError",
+    "NotProjectMemberError",
+    "TooMuchToTakeBackError",
+    "UnknownZoneError",  # a setting's value that does not fit
+    "UnreadableTimetableError",
 }
 LINE_MAX = 160  # of what we say ourselves, at four lines of a telephone
 

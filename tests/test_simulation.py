@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from core.rounds import apply
 from core.tables import GivenUnit, Transfer
 from tests import simulation
 from tests.simulated_steps import Again, Clock, Crash, Fault, How, Post, Press, Race, Trouble, Work, Write, opening
+from tests.simulated_world import World
 from tests.simulation import Failed, replay, run, shrink
 
 if TYPE_CHECKING:
@@ -82,6 +84,15 @@ def test_a_message_that_never_leaves_is_found(monkeypatch: pytest.MonkeyPatch) -
     assert replay(history, "messages wait for nothing", 5) is not None
     assert replay(history, "below the limit", 5) is None
     assert replay(history, "messages wait for nothing", 0) is None
+
+
+def test_what_a_crash_changes_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    history = [*opening()[:4], Crash(3), Work()]
+    assert simulation.changed_by_crashes(history) is None
+    monkeypatch.setattr(World, "_entropy", lambda _world, count: os.urandom(count))
+    found = replay(history, "a crash changes outbox", 60)
+    assert found is not None
+    assert shrink(found, 3).failure.name == "a crash changes outbox"
 
 
 def test_the_opening_goes_well() -> None:

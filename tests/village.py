@@ -13,12 +13,15 @@ from core import goods, ledger, reports, tasks, wants
 from core.audit import check, replay
 from core.members import join_project, new_member
 from core.projects import found_pool, new_project
-from core.rounds.hold import RoundHeld, hold, preview
+from core.rounds.decide import decide
+from core.rounds.gather import gather
+from core.rounds.hold import Decided, RoundHeld, hold
 from core.settings import PoolSettings, ProjectSettings
 from core.store import Store, add_now
 from core.tables import Batch, Claim, Contribution, Good, Member, Pool, Product, Project, Task, Want
 from core.tables_chat import Chat, Person
 from core.tasks import Draft
+from core.timing import current_round
 from core.wants import WantDraft
 
 if TYPE_CHECKING:
@@ -161,7 +164,8 @@ class Village:
         """Go to the next due moment and hold the round; everything the audit knows must hold afterwards."""
         assert self.pool.round_due_at is not None
         self.now = self.pool.round_due_at
-        decided = preview(self.session, self.pool, self.now)
+        inputs = gather(self.session, self.pool, current_round(self.session, self.pool.id), self.now)
+        decided = Decided(self.pool.revision, inputs, decide(inputs))
         held = hold(self.session, self.pool.id, decided, self.now, entropy)
         assert held is not None
         self.session.flush()

@@ -63,10 +63,10 @@ def message(session: Session, say: Say, event: RoundHeld, project_id: int) -> Me
     own += _kept(session, say, event, project_id)
     others = [line for line in lines if project_id not in line.project_ids]
     shown = [*own, *others][: LINES_MAX - 2]
-    if not shown:
+    tail = shared(say, event.outcome)
+    if not shown and not tail:
         return None
     head = say("**Round {number}** · {when}", number=event.round.number, when=say.when(event.round.due_at or say.now))
-    tail = shared(say, event.outcome)
     choices = [
         choice for line in own if line in shown for choice in line.choices if choice.project_id in {0, project_id}
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import inflect
 from sqlmodel import col, func, select
 
 from core import batches, demand, goods, pledges, undo
@@ -17,6 +16,7 @@ from core.chat.commands.lists import read_page
 from core.chat.commands.tasks import card
 from core.chat.message import Choice
 from core.chat.parameters import Kind, Parameter
+from core.chat.plurals import plural
 from core.chat.text import joined
 from core.events import GoodEvent
 from core.members import is_maintainer, projects_of
@@ -58,12 +58,12 @@ def find_good(context: Context, name: str) -> Good:
     return goods.find_good(context.session, context.pool_id, name)
 
 
-def _units(unit: str) -> tuple[str, str]:
+def _units(context: Context, unit: str) -> tuple[str, str]:
     """Return a unit's singular and plural; `loaf/loaves` gives both."""
-    one, _, many = unit.partition("/")
+    one, _, many = (part.strip() for part in unit.partition("/"))
     if one and not many:
-        many = inflect.engine().plural_noun(one) or one
-    return one.strip(), many.strip()
+        many = plural(one, context.say.language)
+    return one, many
 
 
 def _rule(rule: str) -> str:
@@ -83,7 +83,7 @@ def _rule(rule: str) -> str:
 )
 def new(context: Context, name: str, unit: str = "", free: str = "", rule: str = "", pickup: str = "") -> Reply:
     """Add a product of the project."""
-    one, many = _units(unit)
+    one, many = _units(context, unit)
     draft = goods.GoodDraft(name, one, many, free, _rule(rule), pickup)
     created = goods.new_good(context.session, context.project, draft, context.now)
     context.emit(created)
@@ -104,7 +104,7 @@ def change(context: Context, name: str, unit: str = "", free: str = "", rule: st
     good = find_good(context, name)
     product = goods.product_of(context.session, good, context.project)
     if unit:
-        good.unit, good.units = _units(unit)
+        good.unit, good.units = _units(context, unit)
     good.free = free if free and good.free else good.free
     if rule:
         good.rule = "" if rule.casefold() == POOL_RULE else _rule(rule)

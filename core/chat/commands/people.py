@@ -233,10 +233,12 @@ def forget(context: Context, *, sure: bool = False) -> Reply:
 def remove(context: Context, name: str, *, sure: bool = False) -> Reply:
     """Remove a member from the channel's project, or elsewhere from the pool; after asking."""
     member, say = find_member(context, name), context.say
+    membership = None
     if context.has_project:
         members.require_maintainer(context.session, context.project, context.member)
         place = context.project.name
-        if members.membership_of(context.session, context.project, member) is None:
+        membership = members.membership_of(context.session, context.project, member)
+        if membership is None:
             raise NotInProjectError(member.name, place)
     else:
         members.require_steward(context.session, context.pool, context.member)
@@ -246,8 +248,8 @@ def remove(context: Context, name: str, *, sure: bool = False) -> Reply:
         project_id = context.project.id if context.has_project else 0
         yes = Choice(str(say("Yes, remove {name}", name=member.name)), command, context.pool_id, project_id)
         return context.reply(say("Remove {name} from {place}?", name=member.name, place=place), yes)
-    if context.has_project:
-        leaving.end_membership(context.session, context.project, member)
+    if membership is not None:
+        leaving.end_membership(context.session, context.project, member, membership)
     else:
         context.emit(*leaving.leave(context.session, member, context.now))
     return context.in_place(say("{name} is out of {place}.", name=member.name, place=place))
