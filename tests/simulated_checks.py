@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, func, or_, select
 
 from core import audit, ledger
 from core.chat.message import Event, Incoming
@@ -111,10 +111,14 @@ class Watch:
         waiting = (
             select(Outbox.key)
             .join(Chat, col(Chat.id) == col(Outbox.chat_id))
-            .where(col(Outbox.delivery_id).is_(None), func.coalesce(Outbox.not_before, now) <= now)
+            .where(
+                col(Outbox.delivery_id).is_(None), or_(col(Outbox.not_before).is_(None), col(Outbox.not_before) <= now)
+            )
         )
         ready = select(Delivery.key).join(Chat, col(Chat.id) == col(Delivery.chat_id))
-        ready = ready.where(Delivery.state == "ready", func.coalesce(Delivery.retry_at, now) <= now)
+        ready = ready.where(
+            Delivery.state == "ready", or_(col(Delivery.retry_at).is_(None), col(Delivery.retry_at) <= now)
+        )
         with self.world.store.read() as session:
             stuck = [one for query in (waiting, ready) for one in session.exec(query.where(col(Chat.off_at).is_(None)))]
         if stuck:
@@ -122,9 +126,10 @@ class Watch:
 
     def _inbox(self, session: Session) -> None:
         """Every event is handled exactly once, and answered where it must be."""
-        events = Counter(session.exec(select(Inbox.platform, Inbox.event_id)).all())
-        if events and max(events.values()) > 1:
-            raise FailureError("an event is there twice", str(events.most_common(1)))
+        events = select(Inbox.platform, Inbox.event_id).group_by(col(Inbox.platform), col(Inbox.event_id))
+        twice = session.exec(events.having(func.count() > 1)).first()
+        if twice is not None:
+            raise FailureError("an event is there twice", str(twice))
         known = max(self.done, default=0)
         for row in session.exec(select(Inbox).where(col(Inbox.id) > known).order_by(col(Inbox.id))):
             if row.done_at is None:

@@ -22,16 +22,19 @@ a: /want {good} 2 / d: /want {good} 9 / b: /bid {good} 0 3 / week
 b: /want {good} / week / b: /collected {good}
 b: /want {good} / week / b: /missing {good} / a: /return {good} {b}
 d: /want {good} 3 / week / d: /missing {good} / week / a: /return {good} {d}
-c: /did Sweep {hours} / b: /dispute {task} {c} wrong / a: /accept {task} {hours}
-c: /did Sweep {hours} / b: [Dispute] / a: /reject {task} no
+c: /did Sweep {hours} / b: /dispute {new} {c} wrong / a: /accept {new} {hours}
+c: /did Sweep {hours} / b: [Dispute] / a: /reject {new} no
+b: /did Sweep {hours} / a: /dispute {new} / a: /accept {new}
 c: /did Mend {hours} for:{good} / b: [Confirm] / a: /made {good} {count}
-c: /did Clean {hours} / b: [Confirm] / d: /back {task} / a: /correct {task} {c} {hours} wrong
-a: /correct {task} {c} {hours} less / a: /correct {task} {b} {hours} more
-a: /task new Water {hours} every:week due:tomorrow / b: /claim {task} / b: /done {task} / c: [Confirm] / week
-a: /task new Paint {hours} x2 / b: /bid {task} 0.7 / c: /bid {task} 0.8 / d: /bid {task} 0.9 / week
-b: /claim {task} / b: /task give {task} {c} / c: [Take]
-b: /claim {task} / a: /task edit {task} 3h / b: /drop {task}
-a: /task cancel {task} / a: [Yes]
+b: /did Clean {hours} / a: /confirm {new} / d: /back {new} / week / a: /correct {new} {b} {hours} wrong / week
+b: /made {good} {count} {hours} / a: /confirm {new} / week / a: /correct {new} {b} {hours} less / b: /collected {good}
+a: /task new Water {hours} every:week due:tomorrow / b: /claim {new} / b: /done {new} / a: /confirm {new} / week
+a: /task new Water 1h every:day / week / b: /claim {new} / week
+a: /task new Paint {hours} x2 / b: /bid {new} 0.7 / a: /bid {new} 0.8 / d: /bid {new} 0.9 / week / b: /done {new} / d: /confirm {new}
+a: /task new Paint {hours} x2 / b: /bid {new} 0.7 / week / b: /drop {new} / week
+a: /task new Dig 1h urgent / b: /claim {new} / b: /task give {new} {a} / a: [Take]
+a: /task new Dig 1h x2 urgent / a: /task edit {new} 3h / b: /claim {new} / b: /done {new} 1h / a: /task cancel {new} / a: [Yes] / a: /confirm {new}
+a: /task new Dig 1h urgent / a: /task cancel {new} / a: [Yes]
 a: /pledge {good} {count} / b: /made {good} {count} {hours} / c: [Confirm] / b: /want {good}
 b: /made {good} {count} {hours} until:3d / c: [Confirm] / week
 b: /want {good} / b: [Undo] / c: /claim {task} / c: [Undo]

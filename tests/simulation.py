@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 STEPS = 40
 AUDIT_EVERY = 8
 SHRINK_SECONDS_MAX = 60
-CRASHES_EVERY = 5  # seeds: to play a history twice more takes as long
+CRASHES_EVERY = 10  # seeds: to play a history twice more takes as long again
 CRASHES_SHARE = 0.4
 CRASH_STATEMENTS_MAX = 60
 DETAIL_MAX = 600
@@ -76,12 +76,9 @@ def run(seed: int, steps: int = STEPS, *, audit_every: int = AUDIT_EVERY) -> Fai
     chance = random.Random(seed)
     days = chance.choice(DAYS)
     with tempfile.TemporaryDirectory(prefix="dpool-simulation-") as folder, _noted_faults() as faults:
-        store, state = _opened(days)
-        path = Path(folder) / "dpool.db"
-        path.write_bytes(store)
-        world = World(path, deepcopy(state))
+        history = _prefix(days)
+        world, _rest = _opened_world(Path(folder) / "dpool.db", history)
         people, watch = People(world, chance), Watch(world, faults)
-        history = [Clock(days * 1440, outage=True), *opening()]
         with Trial() as trial:
             for number in range(steps):
                 for step in people.next_steps():
@@ -93,7 +90,8 @@ def run(seed: int, steps: int = STEPS, *, audit_every: int = AUDIT_EVERY) -> Fai
             _settle(world, watch, history)
         world.close()
     if trial.failure is None and seed % CRASHES_EVERY == 0:
-        crashed = with_crashes(history, chance)
+        begun = len(_prefix(days))
+        crashed = [*history[:begun], *with_crashes(history[begun:], chance)]
         difference = changed_by_crashes(crashed)
         return Failed(difference, crashed) if difference else None
     return Failed(trial.failure, history) if trial.failure else None
@@ -124,8 +122,8 @@ def changed_by_crashes(history: list[Step]) -> FailureError | None:
 def _contents(history: list[Step]) -> dict[str, list[str]]:
     """Return every row of every pool, and what was written to chats, after a history."""
     with tempfile.TemporaryDirectory(prefix="dpool-simulation-") as folder, _noted_faults():
-        world = World(Path(folder) / "dpool.db")
-        for step in history:
+        world, rest = _opened_world(Path(folder) / "dpool.db", history)
+        for step in rest:
             world.do(step)
         with closing(sqlite3.connect(world.path)) as connection:
             lines = list(connection.iterdump())
@@ -151,12 +149,27 @@ def _noted_faults() -> Iterator[Faults]:
         logger.propagate = propagated
 
 
+def _prefix(days: int) -> list[Step]:
+    return [Clock(days * 1440, outage=True), *opening()]
+
+
+def _opened_world(path: Path, history: list[Step]) -> tuple[World, list[Step]]:
+    """Return a world after the opening, if the history begins with one, and what comes then."""
+    for days in DAYS:
+        prefix = _prefix(days)
+        if history[: len(prefix)] == prefix:
+            store, state = _opened(days)
+            path.write_bytes(store)
+            return World(path, deepcopy(state)), history[len(prefix) :]
+    return World(path), history
+
+
 @cache
 def _opened(days: int) -> tuple[bytes, State]:
     """Return the store and state of a world after its opening, so many days after the start."""
     with tempfile.TemporaryDirectory(prefix="dpool-simulation-") as folder:
         world = World(Path(folder) / "dpool.db")
-        for step in [Clock(days * 1440, outage=True), *opening()]:
+        for step in _prefix(days):
             world.do(step)
         world.copy_to(Path(folder) / "copy.db")
         world.sent.clear()

@@ -60,14 +60,11 @@ def _batch_offered(desk: Desk, event: ev.BatchOffered) -> None:
 
 
 def _expired(desk: Desk, event: ev.BatchExpired) -> None:
-    if event.units:
-        desk.to_channels(
-            event.good.pool_id,
-            event.product.project_id,
-            lambda say: Message(
-                say("Past its date, no longer offered: {count}.", count=views.named(say, event.good, event.units))
-            ),
-        )
+    def write(say: Say) -> Message:
+        count = views.named(say, event.good, event.units)
+        return Message(say("Past its date, no longer offered: {count}.", count=count))
+
+    desk.to_channels(event.good.pool_id, event.product.project_id, write)
 
 
 def _missing(desk: Desk, event: ev.UnitsMissing) -> None:

@@ -37,8 +37,7 @@ def _task_card(
 
 
 def _posted(desk: Desk, event: ev.TaskPosted) -> None:
-    if event.task.origin == "task":  # other work is told of when it is reported
-        desk.to_channels(event.task.pool_id, event.task.project_id, _task_card(desk, event.task))
+    desk.to_channels(event.task.pool_id, event.task.project_id, _task_card(desk, event.task))
 
 
 def _cancelled(desk: Desk, event: ev.TaskCancelled) -> None:

@@ -73,7 +73,7 @@ def _kind_named(context: Context, missing: MissingError) -> str:
 def _candidates(context: Context, missing: MissingError) -> list[Choice]:
     """Return what can be meant, as choices that complete the command."""
     found = context.table.find(context.text)
-    if found is None or not context.has_pool:
+    if found is None or not context.has_member:
         return []
     command, rest = found
     if missing.kind is Kind.TASK and not rest:
@@ -94,9 +94,7 @@ def _names(context: Context, table: type[Good | Member]) -> list[str]:
     """Return the first names of goods or of other people in the pool."""
     query = select(table.name).where(table.pool_id == context.pool_id).order_by(col(table.name_key))
     if table is Member:
-        query = query.where(col(Member.left_at).is_(None))
-        if context.has_member:
-            query = query.where(Member.id != context.member.id)
+        query = query.where(col(Member.left_at).is_(None), Member.id != context.member.id)
     return list(context.session.exec(query.limit(CHOICES_MAX)))
 
 
@@ -107,9 +105,7 @@ def _tasks(context: Context, name: str) -> list[Task]:
         col(Claim.ended_at).is_(None),
         col(Claim.confirmed_at).is_(None),
     ]
-    own: list[Any] = [*standing, col(Claim.reported_at).is_(None)]
-    if context.has_member:
-        own.append(Claim.member_id == context.member.id)
+    own: list[Any] = [*standing, col(Claim.reported_at).is_(None), Claim.member_id == context.member.id]
     reported = [*standing, col(Claim.reported_at).is_not(None)]
     is_open = [col(Task.opened_at).is_(None) if name == "bid" else col(Task.opened_at).is_not(None)]
     conditions: dict[str, list[Any]] = {

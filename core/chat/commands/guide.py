@@ -35,8 +35,9 @@ LINKED = {"join": "join {}", "run": "{}"}
 def start(context: Context, words: str = "") -> Reply | list[Reply]:
     """Greet, and say what fits this chat and person. A link may carry a code to join with, or a command to run."""
     verb, _, rest = words.partition("-")
-    if verb in LINKED and rest:
-        return _linked(context, verb, rest)
+    linked = _linked(context, verb, rest) if verb in LINKED and rest else None
+    if linked is not None:
+        return linked
     say = context.say
     if not context.has_pool:
         return _welcome(context)
@@ -48,11 +49,11 @@ def start(context: Context, words: str = "") -> Reply | list[Reply]:
     return _next_steps(context, say("**{pool}**.", pool=context.pool.name))
 
 
-def _linked(context: Context, verb: str, rest: str) -> Reply | list[Reply]:
-    """Run what a link carries: a join code, or a command that changes nothing."""
+def _linked(context: Context, verb: str, rest: str) -> list[Reply] | None:
+    """Run what a link carries: a join code, or a command that changes nothing; None for anything else."""
     found = context.table.find(LINKED[verb].format(rest))
     if found is None or (verb == "run" and found[0].press is not Press.AGAIN):
-        return _welcome(context)
+        return None
     command, words = found
     access.admit(context, command.who)
     return context.run(command, arguments.read(words, command.parameters, context.now, context.say.zone))
