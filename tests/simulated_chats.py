@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from core.identity import Place, Sender
 
 if TYPE_CHECKING:
+    import random
+
     from core.chat.message import Event, Message
 
 
@@ -37,6 +39,16 @@ def has_line(shown: Shown, pattern: str) -> bool:
 def chat_of(event: Event) -> str:
     """Return what order is kept in."""
     return f"{event.place.platform}:{event.place.address}"
+
+
+def interleaved(events: list[Event], chance: random.Random) -> list[Event]:
+    """Return events in another order, which within each chat is the same."""
+    waiting, result = list(events), []
+    while waiting:
+        chat = chance.choice(list(dict.fromkeys(chat_of(event) for event in waiting)))
+        result.append(next(event for event in waiting if chat_of(event) == chat))
+        waiting.remove(result[-1])
+    return result
 
 
 def chat_key(platform: str, who: str, chat: str) -> str:

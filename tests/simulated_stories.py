@@ -30,10 +30,11 @@ b: /did Clean {hours} / a: /confirm {new} / d: /back {new} / week / a: /correct 
 b: /made {good} {count} {hours} / a: /confirm {new} / week / a: /correct {new} {b} {hours} less / b: /collected {good}
 a: /task new Water {hours} every:week due:tomorrow / b: /claim {new} / b: /done {new} / a: /confirm {new} / week
 a: /task new Water 1h every:day / week / b: /claim {new} / week
-a: /task new Paint {hours} x2 / b: /bid {new} 0.7 / a: /bid {new} 0.8 / d: /bid {new} 0.9 / week / b: /done {new} / d: /confirm {new}
+a: /task new Paint 2h x2 / b: /bid {new} 0.7 / a: /bid {new} 0.8 / d: /bid {new} 0.9 / week / b: /done {new}
 a: /task new Paint {hours} x2 / b: /bid {new} 0.7 / week / b: /drop {new} / week
 a: /task new Dig 1h urgent / b: /claim {new} / b: /task give {new} {a} / a: [Take]
-a: /task new Dig 1h x2 urgent / a: /task edit {new} 3h / b: /claim {new} / b: /done {new} 1h / a: /task cancel {new} / a: [Yes] / a: /confirm {new}
+a: /task new Dig 1h x2 urgent / a: /task edit {new} 3h / b: /claim {new} / b: /done {new} 1h / a: /confirm {new}
+a: /task new Dig 1h x2 urgent / b: /claim {new} / b: /done {new} / a: /task cancel {new} / a: [Yes] / a: /confirm {new}
 a: /task new Dig 1h urgent / a: /task cancel {new} / a: [Yes]
 a: /pledge {good} {count} / b: /made {good} {count} {hours} / c: [Confirm] / b: /want {good}
 b: /made {good} {count} {hours} until:3d / c: [Confirm] / week
@@ -66,11 +67,9 @@ def tell(
     roles = {"a": own[0], "b": own[-1], "c": chance.choice(own), "d": chance.choice(others)}
     words = {role: who.title() for role, (_platform, who, _group) in roles.items()}
     words |= {name: chance.choice(values) for name, values in VALUES.items()}
-    words |= {
-        "good": chance.choice(goods or ["bread"]),
-        "task": str(chance.choice(tasks[-8:] or [1])),
-        "code0": "{code0}",
-    }
+    words |= {"good": chance.choice(goods or ["bread"]), "task": str(chance.choice(tasks[-8:] or [1]))}
+    # The number that a task posted now will have; codes are filled in when they are sent.
+    words |= {"new": str(max(tasks, default=0) + 1), "code0": "{code0}"}
     steps: list[Step] = []
     for line in chance.choice(STORIES).split(" / "):
         if line == "week":

@@ -29,7 +29,7 @@ from core.schema import open_store
 from core.store import Store
 from core.tables import Pool
 from core.tables_chat import Account, Chat
-from tests.simulated_chats import Shown, chat_key, chat_of, has_line, index_of, place_of, sender_of
+from tests.simulated_chats import Shown, chat_key, chat_of, has_line, index_of, interleaved, place_of, sender_of
 from tests.simulated_steps import Again, Clock, Crash, Fault, How, Post, Press, Race, Step, Trouble, Work, Write
 
 if TYPE_CHECKING:
@@ -219,7 +219,9 @@ class World:
     # What we do
 
     def _work(self, order: int) -> None:
-        self._surviving(lambda: self._receive(order))
+        if order:
+            self.state.written = interleaved(self.state.written, random.Random(order))
+        self._surviving(self._receive)
         self._surviving(self._dispatch)
         self._run_due()
         self._surviving(self._deliver)
@@ -230,17 +232,14 @@ class World:
         self.state.store_failed = False
         return due[-1]
 
-    def _receive(self, order: int) -> None:
-        """Keep what was written: order is kept within a chat, and what is not acknowledged comes again."""
-        chance = random.Random(order)
-        while waiting := self.state.written:
-            chats = list(dict.fromkeys(chat_of(event) for event in waiting))
-            chat = chance.choice(chats) if order else chats[0]
-            one = next(event for event in waiting if chat_of(event) == chat)
+    def _receive(self) -> None:
+        """Keep what was written. What is not acknowledged comes again."""
+        while self.state.written:
+            one = self.state.written[0]
             with self.store.write() as session:
-                inbox.receive(session, one.place.platform, one.event_id, chat, one.to_json(), self.state.now)
+                inbox.receive(session, one.place.platform, one.event_id, chat_of(one), one.to_json(), self.state.now)
             self.state.arrived.append(one)
-            waiting.remove(one)
+            self.state.written.pop(0)
 
     def _dispatch(self) -> None:
         while dispatch_next(self.house, self.state.now):

@@ -168,8 +168,10 @@ def test_a_command_that_is_all_options(player: Player) -> None:
     refused(player, "/task new " + "urgent " * 2000 + "1h")
 
 
-def test_quotes_without_end(player: Player) -> None:
-    refused(player, '/want "bread')
+def test_quotes_without_end_are_a_slip(player: Player) -> None:
+    write(player, "cy", "bakery", '/want "bread')
+    assert seen(player, "bakery")[0].startswith("Cy, bread: 1 loaf")
+    refused(player, '/want "bread roll')
 
 
 @pytest.mark.parametrize("name", ["\u202ebread", "br\u200bead\u0000", "bread\u2066\u2069"])

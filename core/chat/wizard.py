@@ -18,6 +18,7 @@ from core.tables import Claim, Good, Member, Task
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from core.chat.command import Command
     from core.chat.context import Context
     from core.chat.text import Text
     from core.errors import Refusal
@@ -53,41 +54,42 @@ def _question(context: Context, missing: MissingError) -> Text:
 
 
 def _which(context: Context, missing: MissingError) -> Text:
-    say, names = context.say, _kind_named(context, missing)
-    if names == "good":
+    say, kind = context.say, _named(context, missing)
+    if kind is Good:
         return say("Which good? Reply e.g. `{example}`", example="bread")
-    if names == "member":
+    if kind is Member:
         return say("Who? Reply with the name.")
     return say("What is it called? Reply with the name.")
 
 
-def _kind_named(context: Context, missing: MissingError) -> str:
-    """Return what a missing name is the name of: a good, a member, or something that is new."""
+def _typed(context: Context) -> tuple[Command, str]:
+    """Return the command that lacks something, and what stands behind it."""
     found = context.table.find(context.text)
-    if found is None or found[0].name.endswith(" new"):
-        return ""
-    is_good = found[0].topic == "goods" and missing.name == "name"
-    return "good" if is_good else "member"
+    return found or (context.table.commands[0], "")  # what lacks something was found once already
+
+
+def _named(context: Context, missing: MissingError) -> type[Good | Member] | None:
+    """Return what a missing name is the name of: a good, a member, or (None) something that is new."""
+    command, _rest = _typed(context)
+    if command.name.endswith(" new"):
+        return None
+    return Good if command.topic == "goods" and missing.name == "name" else Member
 
 
 def _candidates(context: Context, missing: MissingError) -> list[Choice]:
     """Return what can be meant, as choices that complete the command."""
-    found = context.table.find(context.text)
-    if found is None or not context.has_member:
+    typed, (command, rest) = context.text.strip(), _typed(context)
+    if not context.has_member:
         return []
-    command, rest = found
     if missing.kind is Kind.TASK and not rest:
         return [
-            Choice(f"#{task.number} {task.title[:20]}", f"{command.name} {task.number}", context.pool_id)
+            Choice(f"#{task.number} {task.title[:20]}", f"{typed} {task.number}", context.pool_id)
             for task in _tasks(context, command.name)
         ]
-    if missing.kind is not Kind.NAME:
+    kind = _named(context, missing) if missing.kind is Kind.NAME else None
+    if kind is None:
         return []
-    kind = _kind_named(context, missing)
-    names = (
-        _names(context, Good) if kind == "good" and not rest else _names(context, Member) if kind == "member" else []
-    )
-    return [Choice(name, f"{context.text.strip()} {quoted(name)}", context.pool_id) for name in names]
+    return [Choice(name, f"{typed} {quoted(name)}", context.pool_id) for name in _names(context, kind)]
 
 
 def _names(context: Context, table: type[Good | Member]) -> list[str]:
