@@ -67,11 +67,8 @@ def split(session: Session, good: Good, missing: int) -> list[Part]:
 
 
 def is_made_by_nobody(session: Session, good: Good, result: GoodResult) -> bool:
-    """Tell whether units are wanted that nobody made lately, has left or promised."""
-    is_there = result.left or result.given or result.pledged or result.made
-    if not result.wanted or is_there:
-        return False
-    return not makers(session, good) or sum(made_lately(session, good).values()) == 0
+    """Tell whether units of a good are wanted whose makers are all gone; every project is told."""
+    return result.wanted > 0 and not makers(session, good)
 
 
 def far_apart(session: Session, good: Good) -> tuple[Product, Product] | None:

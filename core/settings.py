@@ -51,6 +51,7 @@ class Setting(Generic[Value]):
     read: Callable[[str], Value]
     help: str
     show: Callable[[Value], str] = str
+    example: str = ""
     key: str = field(default="", init=False)
 
     def __set_name__(self, owner: type[Settings], name: str) -> None:
@@ -86,7 +87,7 @@ class Settings:
         try:
             value = setting.read(text.strip())
         except (ValueError, Refusal):
-            raise UnfitSettingError(setting.key, text, setting.default) from None
+            raise UnfitSettingError(setting.key, text, setting.default or setting.example) from None
         return {**values, setting.key: setting.show(value)}
 
     def shown(self, key: str) -> str:
@@ -170,7 +171,7 @@ class ProjectSettings(Settings):
     confirmations = Setting("1", _whole(1, 10), N_("how many others confirm a report"))
     tasks = Setting("members", _choice("members", "maintainers"), N_("who may post tasks: members or maintainers"))
     admission = Setting("open", _choice("open", "ask"), N_("who may join: open, or ask (a maintainer admits)"))
-    language = Setting("", _choice("", "en", "de"), N_("language of this project's channels"))
+    language = Setting("", _choice("", "en", "de"), N_("language of this project's channels"), example="de")
     quiet = Setting("off", _quiet, N_("hours without notices, e.g. 22:00-07:00"), _show_quiet)
     digest = Setting("off", _choice("off", "on"), N_("on: notices wait and come once a day, at 09:00"))
 

@@ -12,9 +12,10 @@ from core.chat.desk import Desk
 from core.chat.message import Choice, Message, Priority
 from core.chat.text import Text
 from core.identity import Place, chat_of
+from core.projects import found_pool
 from core.tables import Member, Pool, Project
 from core.tables_chat import Card, Chat, Outbox, Person
-from tests.conftest import NOW
+from tests.conftest import NOW, entropy
 from tests.stage import act, chat_named, on_stage
 
 if TYPE_CHECKING:
@@ -84,9 +85,26 @@ def test_a_chat_speaks_its_projects_language_else_its_pools_else_ours(session: S
 def test_a_private_chat_speaks_its_persons_language(session: Session) -> None:
     desk = Desk(session, NOW, "test", language="de")
     home = chat_named(session, "dm:ana")
+    person = session.get_one(Person, member(session, "Ana").person_id or 0)
+    assert desk.say_in(home).language == "en"  # that of the only pool
+    person.language = "de"
     assert desk.say_in(home).language == "de"
-    session.get_one(Person, member(session, "Ana").person_id or 0).language = "en"
-    assert desk.say_in(home).language == "en"
+
+
+def test_in_private_the_pool_that_is_meant_gives_language_and_clock(session: Session) -> None:
+    desk = Desk(session, NOW, "test", language="de")
+    home, valley = chat_named(session, "dm:ana"), session.exec(select(Pool)).one()
+    person = session.get_one(Person, member(session, "Ana").person_id or 0)
+    hill, _ana = found_pool(
+        session, "Hill", {"language": "de", "timezone": "Europe/Berlin"}, (person.id, "Ana"), NOW, entropy()
+    )
+    said = {
+        "neither": desk.say_in(home).language,
+        "asked for": str(desk.say_in(home, hill.id).zone),
+    }
+    person.pool_id = valley.id
+    said["last"] = desk.say_in(home).language
+    assert said == {"neither": "de", "asked for": "Europe/Berlin", "last": "en"}
 
 
 def test_every_message_has_a_key_of_its_own(session: Session, desk: Desk) -> None:

@@ -58,7 +58,7 @@ def test_a_doubled_amount_is_found_and_made_short(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(apply, "insert_rows", tampered(Transfer, doubled))
     failed = first_failure()
     assert "audit" in failed.failure.name
-    shortest = shrink(failed, 5)
+    shortest = shrink(failed, 60)
     assert shortest.failure.name == failed.failure.name
     assert len(shortest.history) < len(failed.history)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from core.chat import cards, outbox
 from core.chat.message import Message, Priority, asked_together
 from core.chat.say import Say
-from core.identity import channels_of, home_of, private_chat
+from core.identity import channels_of, home_of, memberships_of_person, private_chat
 from core.settings import MemberSettings, PoolSettings, ProjectSettings
 from core.tables import Member, Pool, Project
 from core.tables_chat import Account, Chat, Person
@@ -44,10 +45,14 @@ class Desk:
         self._marked: dict[tuple[int, str], None] = {}
         self._fresh: set[int] = set()
 
-    def say_in(self, chat: Chat) -> Say:
-        """Return the language and clock of a chat: of its project, its pool, or the person in private."""
+    def say_in(self, chat: Chat, pool_id: int = 0) -> Say:
+        """Return the language and clock of a chat: of its project, its pool, or the person in private.
+
+        `pool_id` is what a message in a private chat is about.
+        """
         home = home_of(self.session, chat)
-        pool = self.session.get(Pool, home.pool_id) if home.pool_id else None
+        about = home.pool_id or pool_id
+        pool = self.session.get(Pool, about) if about else None
         if chat.account_id is not None:
             account = self.session.get_one(Account, chat.account_id)
             return self.say_to(account.person_id, pool)
@@ -62,8 +67,15 @@ class Desk:
     def say_to(self, person_id: int, pool: Pool | None) -> Say:
         """Return the language of a person."""
         person = self.session.get_one(Person, person_id)
+        pool = pool or self._pool_of(person)
         language = person.language or (PoolSettings(pool.settings).language if pool else self.language)
         return Say(language, self._zone(pool), self.now)
+
+    def _pool_of(self, person: Person) -> Pool | None:
+        """Return the pool somebody last spoke about in private, or the only one they are in."""
+        found = [member.pool_id for member in memberships_of_person(self.session, person.id)]
+        pool_id = person.pool_id if person.pool_id in found else found[0] if len(found) == 1 else None
+        return self.session.get(Pool, pool_id) if pool_id else None
 
     def _zone(self, pool: Pool | None) -> ZoneInfo:
         return PoolSettings(pool.settings).timezone if pool is not None else UTC_ZONE
@@ -149,9 +161,8 @@ class Desk:
 
     def draw(self) -> None:
         """Let all marked cards follow; called once, when everything else of the transaction is done."""
-
-        def say_for(chat_id: int) -> Say:
-            return self.say_in(self.session.get_one(Chat, chat_id))
-
         for pool_id, subject in self._marked:
-            cards.mark(self.session, pool_id, subject, say_for, self.now, but=self._fresh)
+            cards.mark(self.session, pool_id, subject, partial(self._say_for, pool_id), self.now, but=self._fresh)
+
+    def _say_for(self, pool_id: int, chat_id: int) -> Say:
+        return self.say_in(self.session.get_one(Chat, chat_id), pool_id)

@@ -10,47 +10,58 @@ import re
 POLITE = re.compile(r"^(?:hi|hey|hello|hallo|please|bitte|ok|okay|so)\b[\s,!]*", re.IGNORECASE)
 THANKS = re.compile(r"[\s,]*(?:please|bitte|thanks|thank you|danke)?[\s.!?]*$", re.IGNORECASE)
 MOST = re.compile(
-    r"[\s,(]*\b(?:for\s+)?(?:up to|at most|max(?:imum)?|no more than|bis zu|höchstens|maximal)\s*:?\s*"
-    r"(?P<hours>[\d.,]+\s?(?:h|m|hours?|stunden?)?)\b(?:\s*(?:each|a piece|apiece|per \w+|je|pro \w+))?\)?",
+    r"[\s,(]*\b(?:f(?:o|ü)r\s+)?(?:up to|at most|max(?:imum)?|no more than|bis zu|höchstens|maximal)\s*:?\s*"
+    r"(?P<hours>[\d.,]+\s?(?:h|m|hours?|stunden?)?)\b(?:\s*(?:each|a piece|apiece|per \w+|je \w+|je|pro \w+))?\)?",
     re.IGNORECASE,
 )
 WANT = re.compile(
     r"^(?:i(?:'|’)?d (?:like|want|love)|i (?:would like|want|need)|we (?:want|need)|we(?:'|’)?d like"
-    r"|(?:can|could|may) i (?:have|get)|give me|ich (?:hätte gern(?:e)?|möchte|will|brauche|nehme)|gib mir)\s+"
-    r"(?:(?P<count>\d{1,3}|an?|one|two|three|eine?n?|zwei|drei)\s+)?(?P<good>.+)$",
+    r"|(?:can|could|may) i (?:have|get)|give me|gib mir|ich (?:(?:hätte|möchte) gerne?|möchte|will|brauche|nehme)"
+    r"|wir (?:hätten gerne?|möchten|wollen|brauchen|nehmen)|(?:kann|könnte|darf) ich(?=.* (?:haben|bekommen)$))\s+"
+    r"(?:(?P<count>\d{1,3}|an?|one|two|three|eine?n?|zwei|drei|vier)\s+)?(?P<good>.+?)(?: (?:haben|bekommen|nehmen))?$",
     re.IGNORECASE,
 )
 SENTENCE_LENGTH_MAX = 200  # nobody wishes at greater length, and the patterns below stay quick
-COUNTS = {"one": 1, "a": 1, "an": 1, "two": 2, "three": 3, "ein": 1, "eine": 1, "einen": 1, "zwei": 2, "drei": 3}
+COUNTS = {"one": 1, "a": 1, "an": 1, "two": 2, "three": 3}
+COUNTS |= {"ein": 1, "eine": 1, "einen": 1, "zwei": 2, "drei": 3, "vier": 4}
 UNIT_OF = re.compile(r"^\w+ (?:of|von) (?P<good>.+)$", re.IGNORECASE)
 TASK = r"(?:task |aufgabe )?#?(?P<number>\d{1,9})"
 CLAIM = re.compile(
-    rf"^(?:i(?:'|’)?ll (?:do|take)|i (?:will |can )?(?:do|take|claim)|let me do|ich (?:mache|übernehme|nehme)) {TASK}$",
+    rf"^(?:i(?:'|’)?ll (?:do|take)|i (?:will |can )?(?:do|take|claim)|let me do|ich (?:mache?|übernehme|nehme))"
+    rf" {TASK}$",
     re.IGNORECASE,
 )
 DONE = re.compile(
-    rf"^(?:(?:i(?:'|’)?m |i am )?(?:done with|finished)|i (?:did|finished)|ich habe|fertig mit) {TASK}"
-    r"(?: (?:gemacht|erledigt))?(?:[\s,]+(?:in |took )?(?P<hours>[\d.,]+\s?[hm]\w*))?$",
+    rf"^(?:(?:i(?:'|’)?m |i am )?(?:done with|finished)|i (?:did|finished)|ich habe?|(?:ich bin )?fertig mit) {TASK}"
+    r"(?: (?:gemacht|erledigt))?(?:[\s,]+(?:in |took )?(?P<hours>[\d.,]+\s?(?:[hm]|std|stunde)\w*))?$",
     re.IGNORECASE,
 )
 IS_DONE = re.compile(
-    rf"^{TASK} (?:is done|done|ist fertig|fertig)(?:[\s,]+(?P<hours>[\d.,]+\s?[hm]\w*))?$", re.IGNORECASE
+    rf"^{TASK} (?:is done|done|(?:ist )?(?:fertig|erledigt))(?:[\s,]+(?P<hours>[\d.,]+\s?(?:[hm]|std|stunde)\w*))?$",
+    re.IGNORECASE,
 )
 FIXED = (
     (
         re.compile(
-            r"^(?:what(?:'|’)?s (?:there )?to do|what can i do|was gibt(?:'|’)?s zu tun|was kann ich tun)$",
+            r"^(?:what(?:'|’)?s (?:there )?to do|what can i do|was (?:gibt(?:'|’| e)?s zu tun|steht an|kann ich tun))$",
             re.IGNORECASE,
         ),
         "tasks",
     ),
     (
         re.compile(
-            r"^(?:what(?:'|’)?s there|what is there|what do you have|was gibt(?:'|’)?s|was ist da)$", re.IGNORECASE
+            r"^(?:what(?:'|’)?s there|what is there|what do you have|was gibt(?:'|’| e)?s|was ist da)$", re.IGNORECASE
         ),
         "goods",
     ),
-    (re.compile(r"^(?:how much (?:do i have|have i)(?: left)?|my balance|mein (?:konto|stand))$", re.IGNORECASE), "me"),
+    (
+        re.compile(
+            r"^(?:how much (?:do i have|have i)(?: left)?|my balance"
+            r"|mein (?:konto|stand)|wie viel habe? ich(?: noch| frei)?)$",
+            re.IGNORECASE,
+        ),
+        "me",
+    ),
     (re.compile(r"^(?:when is the next round|wann ist die nächste runde)$", re.IGNORECASE), "pool"),
     (re.compile(r"^(?:help|hilfe|what can you do|was kannst du)$", re.IGNORECASE), "help"),
 )

@@ -259,7 +259,7 @@ def good_details(session: Session, say: Say, good: Good) -> Text:
         parts.append(Text.of(offer.product.pickup))
         lines.append(joined(parts, " · "))
     if not good.free:
-        unit = good.unit or good.name
+        unit = good.unit or say("unit")
         lines.append(say("Reply with your most hours per {unit}, e.g. 1.5", unit=unit))
     return joined(lines)
 
