@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -181,6 +182,13 @@ def test_a_question_is_asked_where_it_was_not_raised(session: Session, desk: Des
     pool_id, bakery = session.exec(select(Pool)).one().id, project(session, "Hill Bakery")
     desk.ask_channels(pool_id, bakery.id, lambda _say: asked(1))
     assert addresses(session) == ["bakery"]
+
+
+def test_no_message_asks_for_more_than_ten_things(session: Session, desk: Desk) -> None:
+    pool_id, bakery = session.exec(select(Pool)).one().id, project(session, "Hill Bakery")
+    for number in range(12):
+        desk.ask_channels(pool_id, bakery.id, partial(lambda number, _say: asked(number), number))
+    assert [len(row.payload["choices"]) for row in new_rows(session)] == [10, 2]
 
 
 def test_marked_cards_follow_once_at_the_end(store: Store) -> None:
