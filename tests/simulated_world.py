@@ -72,37 +72,33 @@ class State:
 
 
 class World:
-    """Plays steps. `sent` is what went out since somebody last looked, `restarts` how often it was started again."""
+    """Plays steps. `sent` is what went out since somebody last looked. There is one world at a time."""
 
-    def __init__(self, path: Path, state: State | None = None) -> None:
-        """Open the store at `path`, which is made if it is not there."""
-        self.path = path
+    def __init__(self, contents: bytes = b"", state: State | None = None) -> None:
+        """Begin with the contents of a store, by default an empty one."""
+        self.store = _only_store()
+        self.path = path_of(self.store)
+        self.path.write_bytes(contents or _empty_store())
         self.state = state or State()
         self.sent: list[tuple[str, Message]] = []
         self.at_work = False  # accidents happen to us, not to who looks on
-        if not path.exists():
-            path.write_bytes(_empty_store())
-        self._start()
-
-    def copy_to(self, path: Path) -> None:
-        """Leave a copy of the store; nothing may go on in it."""
-        self.store.close()
-        shutil.copyfile(self.path, path)
-
-    def _start(self) -> None:
-        self.store = Store(f"sqlite:///{self.path}")
-        sqlalchemy_event.listen(self.store.engine, "connect", _hasten)
-        sqlalchemy_event.listen(self.store.engine, "before_cursor_execute", self._before_statement)
-        sqlalchemy_event.listen(self.store.engine, "commit", self._before_commit)
         self.house = House(self.store, TABLE, self._entropy)
+        for name, act in self._watched():
+            sqlalchemy_event.listen(self.store.engine, name, act)
+
+    def close(self) -> bytes:
+        """Let go of the store; return its contents."""
+        for name, act in self._watched():
+            sqlalchemy_event.remove(self.store.engine, name, act)
+        self.store.close()
+        return self.path.read_bytes()
+
+    def _watched(self) -> tuple[tuple[str, Callable[..., None]], ...]:
+        return (("before_cursor_execute", self._before_statement), ("commit", self._before_commit))
 
     def _entropy(self, count: int) -> bytes:
         self.state.drawn += 1
         return hashlib.shake_256(f"simulation {self.state.drawn}".encode()).digest(count)
-
-    def close(self) -> None:
-        """Let go of the store."""
-        self.store.close()
 
     # Accidents
 
@@ -128,7 +124,6 @@ class World:
         self.store.close()
         self.state.accidents = None
         self.state.drawn = self.state.drawn_for_good  # what nobody has seen of chance is as good as new
-        self._start()
         with self.store.write() as session:
             for platform in PLATFORMS:
                 outbox.recover(session, platform)
@@ -314,6 +309,27 @@ class World:
         found = SECRET.search(str(message.text))
         if found:
             self.state.secrets.append(found[1] or found[2])
+
+
+@cache
+def _only_store() -> Store:
+    """Return the store of all worlds, one after the other: its engine compiles every statement once."""
+    store = Store(f"sqlite:///{tempfile.mkdtemp(prefix='dpool-simulation-')}/dpool.db")
+    sqlalchemy_event.listen(store.engine, "connect", _hasten)
+    return store
+
+
+def clear_away() -> None:
+    """Remove the store of all worlds from the disk, when no more are to come."""
+    store = _only_store()
+    store.close()
+    shutil.rmtree(path_of(store).parent)
+    _only_store.cache_clear()
+
+
+def path_of(store: Store) -> Path:
+    """Return the file of a store."""
+    return Path(store.url.removeprefix("sqlite:///"))
 
 
 @cache

@@ -11,15 +11,13 @@ import random
 import re
 import sqlite3
 import sys
-import tempfile
 from collections import defaultdict
 from contextlib import closing, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from itertools import zip_longest
-from pathlib import Path
+from itertools import pairwise, zip_longest
 from time import monotonic
 from typing import TYPE_CHECKING, Self
 
@@ -27,8 +25,8 @@ from sqlmodel import SQLModel
 
 from tests.simulated_checks import FailureError, Faults, Watch, of_exception
 from tests.simulated_people import People
-from tests.simulated_steps import Clock, Crash, Fault, Post, Step, Work, opening
-from tests.simulated_world import State, World
+from tests.simulated_steps import Clock, Crash, Fault, Post, Press, Step, Work, Write, opening
+from tests.simulated_world import State, World, clear_away
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +34,7 @@ if TYPE_CHECKING:
 STEPS = 40
 AUDIT_EVERY = 8
 SHRINK_SECONDS_MAX = 60
-CRASHES_EVERY = 10  # seeds: to play a history twice more takes as long again
+CRASHES_EVERY = 20  # seeds: to play a history twice more takes as long again
 CRASHES_SHARE = 0.4
 CRASH_STATEMENTS_MAX = 60
 DETAIL_MAX = 600
@@ -75,9 +73,9 @@ def run(seed: int, steps: int = STEPS, *, audit_every: int = AUDIT_EVERY) -> Fai
     """Simulate one seed; return how it failed, if it did."""
     chance = random.Random(seed)
     days = chance.choice(DAYS)
-    with tempfile.TemporaryDirectory(prefix="dpool-simulation-") as folder, _noted_faults() as faults:
+    with _noted_faults() as faults:
         history = _prefix(days)
-        world, _rest = _opened_world(Path(folder) / "dpool.db", history)
+        world, _rest = _opened_world(history)
         people, watch = People(world, chance), Watch(world, faults)
         with Trial() as trial:
             for number in range(steps):
@@ -121,8 +119,8 @@ def changed_by_crashes(history: list[Step]) -> FailureError | None:
 
 def _contents(history: list[Step]) -> dict[str, list[str]]:
     """Return every row of every pool, and what was written to chats, after a history."""
-    with tempfile.TemporaryDirectory(prefix="dpool-simulation-") as folder, _noted_faults():
-        world, rest = _opened_world(Path(folder) / "dpool.db", history)
+    with _noted_faults():
+        world, rest = _opened_world(history)
         for step in rest:
             world.do(step)
         with closing(sqlite3.connect(world.path)) as connection:
@@ -153,27 +151,24 @@ def _prefix(days: int) -> list[Step]:
     return [Clock(days * 1440, outage=True), *opening()]
 
 
-def _opened_world(path: Path, history: list[Step]) -> tuple[World, list[Step]]:
+def _opened_world(history: list[Step]) -> tuple[World, list[Step]]:
     """Return a world after the opening, if the history begins with one, and what comes then."""
     for days in DAYS:
         prefix = _prefix(days)
         if history[: len(prefix)] == prefix:
             store, state = _opened(days)
-            path.write_bytes(store)
-            return World(path, deepcopy(state)), history[len(prefix) :]
-    return World(path), history
+            return World(store, deepcopy(state)), history[len(prefix) :]
+    return World(), history
 
 
 @cache
 def _opened(days: int) -> tuple[bytes, State]:
     """Return the store and state of a world after its opening, so many days after the start."""
-    with tempfile.TemporaryDirectory(prefix="dpool-simulation-") as folder:
-        world = World(Path(folder) / "dpool.db")
-        for step in _prefix(days):
-            world.do(step)
-        world.copy_to(Path(folder) / "copy.db")
-        world.sent.clear()
-        return (Path(folder) / "copy.db").read_bytes(), world.state
+    world = World()
+    for step in _prefix(days):
+        world.do(step)
+    world.sent.clear()
+    return world.close(), world.state
 
 
 def _settle(world: World, watch: Watch, history: list[Step]) -> None:
@@ -189,8 +184,8 @@ def replay(history: list[Step], name: str, seconds: float) -> Failed | None:
     if name.startswith("a crash changes"):
         difference = changed_by_crashes(history)
         return Failed(difference, history) if difference and difference.name == name else None
-    with tempfile.TemporaryDirectory(prefix="dpool-simulation-") as folder, _noted_faults() as faults:
-        world = World(Path(folder) / "dpool.db")
+    with _noted_faults() as faults:
+        world = World()
         watch = Watch(world, faults)
         end = monotonic() + seconds
         played: list[Step] = []
@@ -207,13 +202,22 @@ def replay(history: list[Step], name: str, seconds: float) -> Failed | None:
     return Failed(trial.failure, played) if trial.failure and trial.failure.name == name else None
 
 
+def _hurried(history: list[Step]) -> list[Step]:
+    """Return a history in which as much as possible is worked off at once: that is faster, and mostly as wrong."""
+    kept: list[Step] = []
+    for before, step in pairwise([*history, Clock(0)]):
+        # A pool's code has to be there before it can be written, and a button before it can be pressed.
+        founds = bool(kept) and isinstance(kept[-1], Write) and "/pool new" in kept[-1].text
+        if not isinstance(before, Work) or founds or isinstance(step, Press | Clock):
+            kept.append(before)
+    return kept
+
+
 def shrink(failed: Failed, seconds: float | None = None) -> Failed:
     """Leave steps out, ever fewer at a time, as long as the same failure remains and there is time."""
     seconds = SHRINK_SECONDS_MAX if seconds is None else seconds
     end = monotonic() + seconds
-    # Most steps do nothing but work off one message: all at once is faster, and mostly as wrong.
-    busy = [step for step in failed.history[:-1] if not isinstance(step, Work)]
-    best = replay([*busy, failed.history[-1]], failed.failure.name, seconds) or failed
+    best = replay(_hurried(failed.history), failed.failure.name, seconds) or failed
     size = max(1, len(best.history) // 2)
     while monotonic() < end:
         shorter = False
@@ -278,4 +282,7 @@ def report(seed: int, failed: Failed, shortest: Failed) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    finally:
+        clear_away()

@@ -64,10 +64,9 @@ def test_at_double_weight_the_round_says_so_once(player: Player) -> None:
     act(player, "now 2026-05-31 18:00\nbakery!> double")
 
 
-def test_what_nobody_makes_is_told_to_all(player: Player) -> None:
-    act(player, f"eli@garden: /want bread 3\n{SUNDAY}")
-    for chat in ("bakery", "garden"):
-        assert "nobody makes it. You could? /good new bread" in seen(player, chat)[0]
+def test_what_nobody_makes_any_more_is_told_to_all(player: Player) -> None:
+    act(player, f"eli@garden: /want bread 3\nana@bakery: /project archive sure\n{SUNDAY}")
+    assert "nobody makes it. You could? /good new bread" in seen(player, "garden")[0]
 
 
 def test_several_makers_are_asked_for_their_parts_and_told_of_each_other_once(player: Player) -> None:
