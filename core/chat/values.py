@@ -52,13 +52,13 @@ def read_text(text: str, kind: Kind) -> str:
     return cleaned
 
 
-def read_name(text: str) -> str:
+def read_name(text: str, example: str = NAME_EXAMPLE) -> str:
     """Read a name: it has a letter, does not begin like a task or a command, and does not read as an option."""
     name = read_text(text, Kind.NAME)
     begins_well = name[0] not in "#/!" and not name[0].isdigit()
     is_option = tries_hours(name) or tries_times(name) or name.casefold() in OPTION_WORDS or OPTION_KEY.match(name)
     if not begins_well or is_option or not any(character.isalpha() for character in name):
-        raise UnreadableError(Kind.NAME, shorten(name), NAME_EXAMPLE)
+        raise UnreadableError(Kind.NAME, shorten(name), example)
     return name
 
 

@@ -224,6 +224,6 @@ def rename(context: Context, member: Member, value: str) -> Reply:
         )
         return context.session.exec(query).first() is not None
 
-    member.name = unique_name(read_name(value), is_taken)
+    member.name = unique_name(read_name(value, "Ana"), is_taken)
     member.name_key = key_of(member.name)
     return context.reply(context.say("{old} is {name} now.", old=old, name=member.name))
