@@ -1,16 +1,19 @@
-# Everything a newcomer or CI runs. Needs Python >= 3.11 and make, nothing else; what it installs goes to .venv.
+# Everything a newcomer or CI runs. Needs Python >= 3.11 and make, nothing else; what it installs goes to .venv
+# and, for the tests, .venv-synapse.
 # Stamps keep it from installing twice: once set up, nothing here uses the network (except `make constraints`).
 
 VENV := .venv
+SYNAPSE := .venv-synapse
 BIN := $(VENV)/bin
 CODE := bot adapters core tests
 SEEDS := 20
 
-# What is pinned: read from pyproject.toml, its only source, by kind: build, run, dev.
+# What is pinned: read from pyproject.toml, its only source, by kind: build, run, dev, synapse.
 DECLARED := import sys, tomllib; table = tomllib.load(open("pyproject.toml", "rb")); kind = sys.argv[1]; \
 	run = [table["project"]["dependencies"], *table["project"]["optional-dependencies"].values()]; \
 	build = [table["build-system"]["requires"], table["dependency-groups"]["build"]]; \
-	wanted = {"build": build, "run": run, "dev": [*build, *run, table["dependency-groups"]["dev"]]}[kind]; \
+	wanted = {"build": build, "run": run, "dev": [*build, *run, table["dependency-groups"]["dev"]], \
+	"synapse": [table["dependency-groups"]["synapse"]]}[kind]; \
 	print(*(name for names in wanted for name in names), sep="\n")
 # Pins hold for everybody: no setting of the machine that makes them may show, local wheels least of all.
 COMPILE := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/null $(BIN)/pip-compile --quiet \
@@ -32,7 +35,7 @@ LOCALE_LAYOUT := --no-location --no-wrap --sort-output --omit-header
 run: $(VENV)/dpool.stamp ## start dpool here: a console chat on dpool.db
 	$(BIN)/dpool chat
 
-test: $(VENV)/dpool.stamp $(VENV)/dev.stamp ## run every test, two at a time, with the coverage gate
+test: $(VENV)/dpool.stamp $(VENV)/dev.stamp $(SYNAPSE)/synapse.stamp ## run every test, two at a time, with the coverage gate
 	$(BIN)/python -m pytest -n 2 --cov
 
 lint: $(VENV)/dpool.stamp $(VENV)/dev.stamp ## style, types and layers
@@ -45,7 +48,7 @@ format: $(VENV)/dev.stamp ## let ruff put style and layout right
 	$(BIN)/ruff check --fix-only $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-bench: $(VENV)/dpool.stamp $(VENV)/dev.stamp ## measure a large pool
+bench: $(VENV)/dpool.stamp $(VENV)/dev.stamp $(SYNAPSE)/synapse.stamp ## measure a large pool
 	$(BIN)/python -m tests.bench
 
 simulate: $(VENV)/dpool.stamp $(VENV)/dev.stamp ## play N seeded pools: make simulate N=100
@@ -59,13 +62,14 @@ locale: $(VENV)/dev.stamp ## collect the texts of core and bring every translati
 	$(BIN)/pybabel -q compile -d $(LOCALE) -D dpool --statistics
 
 constraints: $(VENV)/dev.stamp ## pin again what pyproject.toml declares; UPGRADE=--upgrade for the newest versions
-	@for kind in build run dev; do $(BIN)/python -c '$(DECLARED)' $$kind > $(VENV)/$$kind.in || exit 1; done
+	@for kind in build run dev synapse; do $(BIN)/python -c '$(DECLARED)' $$kind > $(VENV)/$$kind.in || exit 1; done
 	$(COMPILE) -o constraints-build.txt $(VENV)/build.in
 	$(COMPILE) -c constraints-build.txt -o constraints.txt $(VENV)/run.in
 	$(COMPILE) -c constraints-build.txt -c constraints.txt -o constraints-dev.txt $(VENV)/dev.in
+	$(COMPILE) -o constraints-synapse.txt $(VENV)/synapse.in
 
 clean: ## remove what was installed and cached; databases stay
-	rm -rf $(VENV) dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(SYNAPSE) dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## show this list
@@ -85,6 +89,13 @@ $(VENV)/run.stamp: constraints-build.txt constraints.txt
 
 $(VENV)/dev.stamp: constraints-dev.txt $(VENV)/run.stamp
 	$(INSTALL_PINNED) -r constraints-dev.txt
+	@touch $@
+
+# The homeserver that the tests talk to, apart from our own packages.
+$(SYNAPSE)/synapse.stamp: constraints-synapse.txt $(VENV)/run.stamp
+	$(BIN)/python -m venv --clear $(SYNAPSE)
+	$(SYNAPSE)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+		-r constraints-synapse.txt
 	@touch $@
 
 # hatchling and editables are pinned and there already: no isolated build that would fetch its own.
