@@ -100,7 +100,9 @@ def is_in(session: Session, project: Project, member: Member) -> bool:
 
 
 def is_maintainer(session: Session, project: Project, member: Member) -> bool:
-    """Tell whether the member maintains the project."""
+    """Tell whether the member maintains the project; the stewards look after one that was closed."""
+    if project.archived_at is not None and member.steward:
+        return True
     membership = membership_of(session, project, member)
     return membership is not None and membership.maintainer == 1
 

@@ -7,6 +7,7 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from itertools import count
 from typing import TYPE_CHECKING
 
 from core.clean import shorten
@@ -28,6 +29,7 @@ class Unit(StrEnum):
 
 
 COUNT_MAX = {Unit.DAY: 366, Unit.WEEK: 52, Unit.MONTH: 12}
+DAYS_MAX = {Unit.DAY: 1, Unit.WEEK: 7, Unit.MONTH: 31}
 UNIT_NAMES = {
     name: unit
     for unit, names in {
@@ -76,6 +78,12 @@ class Period:
         """
         wall = wall_clock(instant, zone)
         return first_instant(datetime.combine(self.after_day(wall.date(), times), wall.time()), zone)
+
+    def first_after(self, start: datetime, zone: ZoneInfo, now: datetime) -> datetime:
+        """Return the first instant after `now` that is one or more whole periods after `start`."""
+        passed = (now - start).days // (self.count * DAYS_MAX[self.unit])  # surely no more than have passed
+        moments = (self.after(start, zone, times) for times in count(max(1, passed)))
+        return next(moment for moment in moments if moment > now)
 
 
 def read_period(text: str) -> Period:

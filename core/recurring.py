@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import count
 from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
@@ -28,22 +27,21 @@ def set_next(session: Session, task: Task, now: datetime) -> None:
     """
     if not task.every or not is_newest(session, task):
         task.next_at = None
-    elif task.due_at is not None:
-        task.next_at = task.due_at
-    else:
-        task.next_at = _first_after(session, task, task.created_at, now)
+        return
+    task.anchor_at = task.anchor_at or task.due_at or task.created_at
+    task.next_at = task.due_at or _first_after(session, task, task.anchor_at, now)
 
 
 def _first_after(session: Session, task: Task, start: datetime, now: datetime) -> datetime:
     """Return the first moment after `now` that is whole periods after `start`."""
-    zone, period = PoolSettings(pool_of(session, task).settings).timezone, read_period(task.every)
-    return next(moment for moment in (period.after(start, zone, times) for times in count(1)) if moment > now)
+    zone = PoolSettings(pool_of(session, task).settings).timezone
+    return read_period(task.every).first_after(start, zone, now)
 
 
 def recur(session: Session, task: Task, now: datetime) -> list[TaskEvent]:
     """Let the next occurrence come; slots of this one that nobody has taken stand for it and keep their weight."""
-    due_at = None if task.due_at is None else _first_after(session, task, task.due_at, now)
-    next_at = due_at or _first_after(session, task, task.next_at or now, now)
+    next_at = _first_after(session, task, task.anchor_at or task.created_at, now)
+    due_at = None if task.due_at is None else next_at
     project = session.get_one(Project, (task.pool_id, task.project_id))
     claims = claims_of(session, task)
     if project.archived_at is not None:
@@ -67,7 +65,7 @@ def _post_next(session: Session, task: Task, project: Project, due_at: datetime 
     product = session.get_one(Product, (task.pool_id, task.product_id)) if task.product_id is not None else None
     draft = Draft(task.title, task.hours, task.slots, product, due_at, task.every, task.place, bool(task.urgent))
     posted = post(session, project, creator, draft, now)
-    posted.task.series = task.series
+    posted.task.series, posted.task.anchor_at = task.series, task.anchor_at
     return posted
 
 

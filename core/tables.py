@@ -57,7 +57,10 @@ class Project(NamedRow, table=True):
 
 
 class Member(NamedRow, table=True):
-    """A person in a pool. Without a person: somebody without a phone, or who left and was made anonymous."""
+    """A person in a pool. Without a person: somebody without a phone, or who left and was made anonymous.
+
+    `merged_into_id`: the member this one became part of when two accounts were linked; only its transfers stay here.
+    """
 
     __table_args__: ClassVar[Any] = (pool_key(), pool_unique("name_key"), pool_unique("person_id"), STRICT)
     person_id: int | None = integer()
@@ -71,6 +74,7 @@ class Member(NamedRow, table=True):
     exempt_from: datetime | None = instant()
     exempt_until: datetime | None = instant()
     exempt_project_id: int | None = integer()
+    merged_into_id: int | None = integer()
 
 
 class Membership(PoolRow, table=True):
@@ -129,7 +133,8 @@ class Task(PoolRow, table=True):
 
     `origin`: "task" (posted), "did" (done unasked) or "made" (the work behind `/made … 2.5h`).
     `rose`: its weight rose since; `learned`: the weight at which the next occurrence of a recurring task starts.
-    Occurrences share `series`, the number of their first; the newest has `next_at`, when the next one is due.
+    Occurrences share `series`, the number of their first, and `anchor_at`, the moment that periods are counted from;
+    the newest has `next_at`, when the next one is due.
     """
 
     __table_args__: ClassVar[Any] = (
@@ -155,6 +160,7 @@ class Task(PoolRow, table=True):
     place: str = text()
     every: str = text()
     series: int | None = integer()
+    anchor_at: datetime | None = instant()
     next_at: datetime | None = instant(index=True)
     created_at: datetime = instant()
     opened_at: datetime | None = instant()

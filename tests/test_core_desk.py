@@ -194,3 +194,18 @@ def test_no_message_asks_for_more_than_ten_things(session: Session, desk: Desk) 
 def test_marked_cards_follow_once_at_the_end(store: Store) -> None:
     player = on_stage(store, "ana@bakery: /task new Dishes 1h urgent\nbo@garden: /task 1")
     act(player, "cy@bakery: /claim 1\n> #1 is yours, Cy\n= 1\ngarden> Cy has it\ngarden= 0")
+
+
+def told(session: Session, desk: Desk, pool: Pool) -> list[str]:
+    desk.to_stewards(pool, lambda _say: asked(1))
+    return addresses(session)
+
+
+def test_a_steward_whom_no_private_chat_reaches_is_asked_in_a_channel_of_theirs(session: Session, desk: Desk) -> None:
+    pool = session.exec(select(Pool)).one()
+    assert told(session, desk, pool) == ["dm:ana"]
+    for chat in session.exec(select(Chat).where(Chat.address == "dm:ana")):
+        chat.off_at = NOW
+    assert told(session, desk, pool) == ["dm:ana", "bakery"]
+    desk.to_stewards(pool, lambda _say: asked(2), but=member(session, "Ana").id)
+    assert addresses(session) == ["dm:ana", "bakery"]

@@ -11,6 +11,7 @@ from sqlmodel import col, select
 from core import leaving, recurring, reports, tasks
 from core.tables import Task
 from tests.cases import table
+from tests.stage import act, on_stage
 from tests.village import DAY, START, Village
 
 if TYPE_CHECKING:
@@ -205,3 +206,34 @@ def test_a_cancelled_series_and_an_archived_project_end(village: Village) -> Non
     leaving.close(village.session, village.projects["bakery"], village.now)
     assert turn(village, other) is other
     assert other.next_at is None
+
+
+@pytest.mark.parametrize(
+    ("has_due", "expected"),
+    [
+        (False, "02-28 03-31 04-30 05-31 06-30"),
+        (True, "01-31 02-28 03-31 04-30 05-31"),
+    ],
+)
+def test_a_month_without_the_day_takes_its_last_and_the_next_has_it_again(
+    village: Village, *, has_due: bool, expected: str
+) -> None:
+    village.now = datetime(2027, 1, 30, 9, tzinfo=UTC) if has_due else datetime(2027, 1, 31, 9, tzinfo=UTC)
+    task = weekly(village, every="month", due_at=datetime(2027, 1, 31, 9, tzinfo=UTC) if has_due else None)
+    days = []
+    for _ in expected.split():
+        assert task.next_at is not None
+        days.append(task.next_at.strftime("%m-%d"))
+        do(village, task)
+        task = turn(village, task)
+    assert days == expected.split()
+
+
+def test_who_sets_another_due_date_lets_the_series_count_from_there(store: Store) -> None:
+    player = on_stage(store, "bo@bakery: /task new Rent 1h due:2026-05-31 every:month")
+    act(player, "bo@bakery: /task edit 1 Pay the rent\nbo@bakery: /task edit 1 due:2026-05-10")
+    with store.read() as session:
+        task = session.exec(select(Task)).one()
+        assert (task.anchor_at, task.next_at) == (task.due_at, task.due_at)
+        assert task.due_at is not None
+        assert task.due_at.day == 10

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from core.chat.own_report import MemberOutcome, by_member
-from core.rounds.inputs import CreditRow, Outcome, WantResult
-from tests.stage import act, on_stage, seen
+from core.chat.report import shared
+from core.chat.say import Say
+from core.rounds.inputs import CreditRow, Outcome, ShareRow, WantResult
+from tests.conftest import NOW
+from tests.stage import act, on_stage, seen, write
 
 if TYPE_CHECKING:
     from core.chat.player import Player
@@ -172,3 +176,25 @@ def test_who_got_nothing_and_gave_nothing_is_told_nothing() -> None:
     assert by_member(Outcome(wants=[want], credits=[credit])) == {}
     found = by_member(Outcome(credits=[credit._replace(credited=100)]))
     assert found == {8: MemberOutcome(recognised=100)}
+
+
+def test_who_has_no_private_chat_finds_the_way_to_what_changed_for_them_under_the_report(player: Player) -> None:
+    act(player, "bo@bakery: /task new Bake 1h")
+    write(player, "fay", "bakery", "/bid 1 1")
+    act(player, f"{SUNDAY}\nbakery> #1 Bake: Fay at ×1\nbakery> \\[See mine\\]\ngarden!> See mine")
+    act(player, "fay@dm: /me\nbo@bakery: /task new Bake 1h\nfay@bakery: /bid 2 1")
+    act(player, "now 2026-05-17 18:00\nbakery> #2 Bake: Fay at ×1\nbakery!> See mine\ndm:fay> #2 Bake is yours")
+
+
+@pytest.mark.parametrize(
+    ("amounts", "expected"),
+    [
+        ([], ""),
+        ([300, 300, 299], "Left over, shared by 3: 0.3 h each."),
+        ([-250, -250], "Common work, carried by 2: 0.25 h each."),
+        ([-250, -100], "Common work, carried by 2: 0.35 h in all, less for whom the limit forbids more."),
+    ],
+)
+def test_what_was_shared_is_one_figure_where_it_was_the_same_for_all(amounts: list[int], expected: str) -> None:
+    outcome = Outcome(shares=[ShareRow(number, amount) for number, amount in enumerate(amounts, 1)])
+    assert str(shared(Say("en", ZoneInfo("UTC"), NOW), outcome)) == expected

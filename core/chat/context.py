@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from core.chat.message import Choice, Reply, Where
-from core.settings import PoolSettings
+from core.settings import PoolSettings, ProjectSettings
 from core.tables_chat import Person
 
 if TYPE_CHECKING:
@@ -103,9 +103,13 @@ class Context:
             self.tell = replace(self.tell, zone=settings.timezone, language=language)
             self.say = self.tell if self.is_private else replace(self.say, zone=settings.timezone)
 
-    def clock_of(self, pool: Pool) -> Say:
-        """Return the language of the chat with a pool's clock as it is set now."""
-        return replace(self.say, zone=PoolSettings(pool.settings).timezone)
+    def say_anew(self) -> Say:
+        """Return the language and clock of the chat as they are set by now."""
+        settings = PoolSettings(self.pool.settings)
+        own = ProjectSettings(self.project.settings).language if self.has_project else ""
+        if self.is_private:
+            own = self.session.get_one(Person, self.account.person_id).language
+        return replace(self.say, zone=settings.timezone, language=own or settings.language)
 
     def run(self, command: Command, values: dict[str, Any]) -> list[Reply]:
         """Run a command's handler; return what it answers."""

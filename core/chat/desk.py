@@ -12,6 +12,7 @@ from core.chat import cards, outbox
 from core.chat.message import Message, Priority, asked_together
 from core.chat.say import Say
 from core.identity import channels_of, home_of, memberships_of_person, private_chat
+from core.members import projects_of, stewards
 from core.settings import MemberSettings, PoolSettings, ProjectSettings
 from core.tables import Member, Pool, Project
 from core.tables_chat import Account, Chat, Person
@@ -131,17 +132,32 @@ class Desk:
             notice = replace(message, merges=message.can_merge)
             self.post(chat, notice, Priority.NOTICE, pool_id=chat.pool_id or 0, not_before=self._channel_time(chat))
 
-    def to_member(self, member: Member, write: Callable[[Say], Message | None]) -> None:
-        """Write a notice to a member's private chat, if there is one."""
+    def to_stewards(self, pool: Pool, write: Callable[[Say], Message], *, but: int = 0) -> None:
+        """Write to the pool's stewards in private; where none of them can be reached so, ask in a channel of theirs.
+
+        `but` is the number of the member who did it.
+        """
+        found = [one for one in stewards(self.session, pool) if one.id != but]
+        reached_count = sum(self.to_member(one, write) for one in found)
+        if reached_count:
+            return
+        own = {project.id for one in found for project in projects_of(self.session, one)}
+        chat = next((chat for chat in channels_of(self.session, pool.id) if chat.project_id in own), None)
+        if chat is not None:
+            self._ask(chat, write(self.say_in(chat)))
+
+    def to_member(self, member: Member, write: Callable[[Say], Message | None]) -> bool:
+        """Write a notice to a member's private chat; return whether there is one."""
         chat = private_chat(self.session, member.person_id) if member.person_id is not None else None
         if chat is None or member.person_id is None:
-            return
+            return False
         pool = self.session.get_one(Pool, member.pool_id)
         message = write(self.say_to(member.person_id, pool))
         if message is not None:
             notice = replace(message, merges=message.can_merge)
             not_before = self._time(MemberSettings(member.settings), self._zone(pool))
             self.post(chat, notice, Priority.NOTICE, pool_id=member.pool_id, not_before=not_before)
+        return True
 
     def _channel_time(self, chat: Chat) -> datetime | None:
         project = self.session.get_one(Project, (chat.pool_id, chat.project_id))

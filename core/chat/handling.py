@@ -18,7 +18,7 @@ from core.chat.text import Text
 from core.clean import shorten
 from core.errors import NotAdmittedError, Refusal
 from core.identity import private_chat
-from core.numbers import NumberBoundsError
+from core.numbers import NumberBoundsError, tries_number
 from core.tables_chat import Account, Card, Chat, Delivery, Person
 from core.tables_chat import Press as PressRow
 
@@ -92,7 +92,7 @@ class Handling:
             return True
         if not message.answers:
             return False
-        context = self.context(f"{message.answers} {text}")
+        context = self._completed(message.answers, text)
         if not self._is_readable(context):
             if not is_for_us:
                 return True  # people talk to each other under our messages
@@ -101,6 +101,14 @@ class Handling:
         carried = next((choice for choice in message.choices if choice.pool_id), Choice("", ""))
         self.run_command(context, carried.pool_id, carried.project_id, answer_silence=is_for_us)
         return True
+
+    def _completed(self, answers: str, text: str) -> Context:
+        """Return the context of an answer. In answer to a question for hours, their unit may be left out."""
+        context = self.context(f"{answers} {text}")
+        if not tries_number(text) or self._is_readable(context):
+            return context
+        in_hours = self.context(f"{answers} {text}h")
+        return in_hours if self._is_readable(in_hours) else context
 
     def _takes_numbers(self, answers: str) -> bool:
         """Tell whether a number in reply belongs to the command that is asked for."""

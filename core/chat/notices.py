@@ -9,7 +9,7 @@ from core.chat import notices_goods, notices_tasks, report, views
 from core.chat.cards import good_subject, task_subject
 from core.chat.choices import quoted
 from core.chat.message import Choice, Message
-from core.members import maintainers, stewards
+from core.members import maintainers
 from core.rounds.hold import RoundHeld
 from core.tables import Good, Pool, Product, Task
 
@@ -50,10 +50,12 @@ def _join_requested(desk: Desk, event: ev.JoinRequested) -> None:
         refuse = Choice(str(say("Refuse {name}", name=name)), f"refuse {quoted(name)}", pool_id, project_id)
         return Message(say("{name} would like to join {place}.", name=name, place=place), (admit, refuse))
 
-    for member in maintainers(desk.session, event.project) if event.project else stewards(desk.session, event.pool):
+    if event.project is None:
+        desk.to_stewards(event.pool, write)
+        return
+    for member in maintainers(desk.session, event.project):
         desk.to_member(member, write)
-    if event.project is not None:
-        desk.ask_channels(event.pool.id, event.project.id, write)
+    desk.ask_channels(event.pool.id, event.project.id, write)
 
 
 def _admitted(desk: Desk, event: ev.Admitted) -> None:
@@ -77,9 +79,7 @@ def _project_founded(desk: Desk, event: ev.ProjectFounded) -> None:
             (remove,),
         )
 
-    for steward in stewards(desk.session, pool):
-        if steward.id != event.member.id:
-            desk.to_member(steward, write)
+    desk.to_stewards(pool, write, but=event.member.id)
 
 
 def _round_held(desk: Desk, event: RoundHeld) -> None:

@@ -85,7 +85,11 @@ def _missing(desk: Desk, event: ev.UnitsMissing) -> None:
         )
         return Message(text, (choice,))
 
-    desk.ask_channels(good.pool_id, event.product.project_id, ask)
+    project = views.project_of(desk.session, event.product)
+    if project.archived_at is None:
+        desk.ask_channels(good.pool_id, project.id, ask)
+    else:
+        desk.to_stewards(desk.session.get_one(Pool, good.pool_id), ask, but=event.member.id)
 
 
 def _returned(desk: Desk, event: ev.UnitsReturned) -> None:

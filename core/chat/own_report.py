@@ -6,13 +6,16 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sqlmodel import col, select
+
 from core import sharing
 from core.chat import views
 from core.chat.choices import quoted
 from core.chat.message import Choice, Message
 from core.chat.text import Text, joined
 from core.ledger import balance
-from core.tables import Good, Member, Product, Task, Want
+from core.tables import Good, Member, Membership, Product, Task, Want
+from core.tables_chat import Account, Chat
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -73,6 +76,19 @@ def send(desk: Desk, event: RoundHeld) -> None:
             return message(desk.session, say, event, member, outcome)
 
         desk.to_member(member, write)
+
+
+def concerns_unreachable(session: Session, event: RoundHeld, project_id: int) -> bool:
+    """Tell whether something changed for somebody in a project whom no private chat reaches."""
+    is_open = select(Chat.id).join(Account, col(Account.id) == col(Chat.account_id))
+    is_open = is_open.where(Account.person_id == Member.person_id, col(Chat.off_at).is_(None))
+    query = (
+        select(Member.id)
+        .join(Membership, (col(Membership.pool_id) == Member.pool_id) & (col(Membership.member_id) == Member.id))
+        .where(Member.pool_id == event.pool.id, Membership.project_id == project_id)
+        .where(col(Member.person_id).is_not(None), ~is_open.exists())
+    )
+    return not by_member(event.outcome).keys().isdisjoint(session.exec(query).all())
 
 
 def message(session: Session, say: Say, event: RoundHeld, member: Member, outcome: MemberOutcome) -> Message:

@@ -14,7 +14,7 @@ from core.chat.choices import quoted
 from core.chat.message import Choice, Message
 from core.chat.text import Text, joined
 from core.identity import channels_of
-from core.members import maintainers, stewards
+from core.members import maintainers
 from core.projects import projects
 from core.rounds.inputs import Outcome
 from core.tables import Good, Pledge, Pool, Product, Round, Task
@@ -73,7 +73,8 @@ def message(session: Session, say: Say, event: RoundHeld, project_id: int) -> Me
     if len(shown) < len(own) + len(others):
         more = say("All results")
         choices.append(Choice(str(more), f"rounds {event.round.number}", event.pool.id))
-    return Message(joined([head, *(line.text for line in shown), tail]), tuple(choices))
+    link = (str(say("See mine")), "run-me") if own_report.concerns_unreachable(session, event, project_id) else None
+    return Message(joined([head, *(line.text for line in shown), tail]), tuple(choices), link=link)
 
 
 def pledge_writer(good: Good, pledge: Pledge) -> Callable[[Say], Text]:
@@ -221,18 +222,24 @@ def tell_waiting(desk: Desk, event: RoundHeld) -> None:
             )
         )
 
-    for steward in stewards(desk.session, event.pool):
-        desk.to_member(steward, write)
+    desk.to_stewards(event.pool, write)
 
 
 def shared(say: Say, outcome: Outcome) -> Text:
-    """Return what was shared with all, or carried by all."""
+    """Return what was shared with all, or carried by all; as one figure where a limit made it less for somebody."""
     if not outcome.shares:
         return Text()
-    total, each = sum(row.amount for row in outcome.shares), outcome.shares[0].amount
-    if total > 0:
-        return say("Left over, shared by {count}: {each} each.", count=len(outcome.shares), each=say.hours(each))
-    return say("Common work, carried by {count}: {each} each.", count=len(outcome.shares), each=say.hours(-each))
+    amounts = [abs(row.amount) for row in outcome.shares]
+    count, each, total = len(amounts), say.hours(max(amounts)), say.hours(sum(amounts))
+    if outcome.shares[0].amount > 0:
+        return say("Left over, shared by {count}: {each} each.", count=count, each=each)
+    if max(amounts) - min(amounts) > 1:  # one thousandth is a remainder
+        return say(
+            "Common work, carried by {count}: {total} in all, less for whom the limit forbids more.",
+            count=count,
+            total=total,
+        )
+    return say("Common work, carried by {count}: {each} each.", count=count, each=each)
 
 
 def closing(say: Say, row: Round) -> Text:

@@ -48,9 +48,10 @@ def _question(context: Context, missing: MissingError) -> Text:
         Kind.CODE: lambda: say("Which code? Reply e.g. `{example}`", example=example),
         Kind.PERIOD: lambda: say("For how long? Reply e.g. `{example}`", example=example),
         Kind.NOTE: lambda: say("Why? Reply with a few words."),
+        Kind.WORD: lambda: say("Which one? Reply e.g. `{example}`", example=example),
     }
     ask = questions.get(missing.kind)
-    return ask() if ask else say("And {name}? Reply e.g. `{example}`", name=missing.name, example=example)
+    return ask() if ask else say("What then? Reply e.g. `{example}`", example=example)
 
 
 def _which(context: Context, missing: MissingError) -> Text:

@@ -10,6 +10,7 @@ from core.chat import access, arguments, views
 from core.chat.command import Command, Commands, Press, Who
 from core.chat.commands.lists import PAGE as PAGES
 from core.chat.commands.lists import read_page
+from core.chat.commands.pool import other_pools
 from core.chat.message import Choice, Reply
 from core.chat.parameters import Kind, Parameter, usage
 from core.chat.say import LANGUAGES
@@ -60,7 +61,9 @@ def _linked(context: Context, verb: str, rest: str) -> list[Reply] | None:
 
 
 def _welcome(context: Context) -> Reply:
-    say = context.say
+    say, pools = context.say, other_pools(context, "start")
+    if pools:
+        return context.reply(say("Which pool?"), *pools)
     if context.is_private:
         return context.reply(say("Hello! To join a pool: `/join CODE`. To found one: `/pool new NAME`"))
     lines = [

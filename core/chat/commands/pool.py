@@ -17,11 +17,12 @@ from core.chat.parameters import Kind, Parameter
 from core.chat.text import joined
 from core.chat.values import read_name
 from core.errors import ChannelTakenError, Refusal
+from core.identity import memberships_of_person
 from core.members import count_members, remove_steward, require_steward, stewards
 from core.rounds.hold import preview
 from core.rounds.inputs import Inputs, Outcome
 from core.settings import N_, PoolSettings, UnknownSettingError
-from core.tables import Round
+from core.tables import Pool, Round
 from core.timing import current_round
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 command = Commands("pool")
 ROUNDS_PAGE = 5
 LINES_PAGE = 10
+POOLS_MAX = 5
 
 
 @command("pool new", Parameter("name", Kind.NAME), who=Who.ALL, does=N_("found a pool"))
@@ -80,7 +82,17 @@ def show(context: Context) -> Reply:
         say("Rule: {rule}", rule=settings.rule),
         say("Stewards: {names}", names=say.names([one.name for one in stewards(context.session, pool)])),
     ]
-    return context.reply(joined(lines))
+    return context.reply(joined(lines), *other_pools(context, "pool"))
+
+
+def other_pools(context: Context, command: str) -> list[Choice]:
+    """Return, in private, a choice for each pool that the sender is in and that is not meant now."""
+    if not context.is_private:
+        return []
+    session, here = context.session, context.pool_id if context.has_pool else 0
+    found = [member.pool_id for member in memberships_of_person(session, context.account.person_id)]
+    pools = [session.get_one(Pool, pool_id) for pool_id in found if pool_id != here]
+    return [Choice(pool.name, command, pool.id) for pool in pools[:POOLS_MAX]]
 
 
 @command(
@@ -105,11 +117,11 @@ def change(context: Context, key: str = "", value: str = "") -> Reply:
         return context.reply(joined(lines))
     require_steward(context.session, pool, context.member)
     projects.change_setting(context.session, pool, key, value, context.now)
-    shown = PoolSettings(pool.settings).shown(key.replace("-", "_"))
+    shown, say = PoolSettings(pool.settings).shown(key.replace("-", "_")), context.say_anew()
     text = say("{pool}: {key} is {value} now.", pool=pool.name, key=key, value=shown)
     if key not in {"rounds", "timezone"}:
         return context.reply(text)
-    following = say("Next round: {when}.", when=views.next_round(context.clock_of(pool), pool))
+    following = say("Next round: {when}.", when=views.next_round(say, pool))
     return context.reply(joined([text, following], " "))
 
 

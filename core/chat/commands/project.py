@@ -108,7 +108,7 @@ def change(context: Context, key: str = "", value: str = "") -> Reply:
         return context.reply(joined(lines))
     require_maintainer(context.session, project, context.member)
     project.settings = ProjectSettings.change(project.settings, key, value)
-    shown = ProjectSettings(project.settings).shown(key)
+    shown, say = ProjectSettings(project.settings).shown(key), context.say_anew()
     return context.reply(say("{project}: {key} is {value} now.", project=project.name, key=key, value=shown))
 
 

@@ -137,6 +137,8 @@ def edit(
         urgent or bool(task.urgent),
     )
     context.emit(tasks.edit(session, task, context.member, draft, context.now))
+    if due or every:
+        task.anchor_at = None
     recurring.set_next(session, task, context.now)
     return card(context, task, context.say("Changed."))
 

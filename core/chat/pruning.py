@@ -1,0 +1,197 @@
+"""Pruning: the post of long ago goes, a few hundred rows at a time, so that nobody waits for it.
+
+What can still be used stays however old it is: what waits, and the messages of live cards. A button of anything else
+that is gone says that it is too old. Events are known by their ids for longer than any platform sends them again.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import col, delete, func, or_, select, tuple_
+
+from core.tables import Task
+from core.tables_chat import Card, Chat, Code, Delivery, Inbox, Meta, Outbox, Press
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from sqlmodel import Session
+
+    from core.store import Store
+
+KEPT = timedelta(days=30)
+EVERY = timedelta(days=1)
+BATCH_ROWS = 500
+BATCHES_MAX = 20  # at one go; other due work comes in between
+PAUSE = timedelta(seconds=1)
+PRUNED_AT = "pruned_at"  # the fact in `meta` that says when it was last done
+DELIVERY_OF_PRESS = re.compile(r"[0-9]{1,18}(?=:)")
+
+# Looks at the next rows after a key, deletes the old ones, and returns the last key; None when there are no more.
+Batch = "Callable[[Session, Any, datetime], Any]"
+
+
+class Pruning:
+    """Prunes a store once a day; `run` may be called as often as one likes."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._batches: Iterator[None] | None = None
+
+    def run(self, now: datetime) -> datetime:
+        """Do a part of it if it is due; return when to call again."""
+        if self._batches is None:
+            due_at = self._due_at(now)
+            if due_at > now:
+                return due_at
+            self._batches = _batches(self._store, now - KEPT)
+        batches, self._batches = self._batches, None  # one that fails begins again
+        for _number in range(BATCHES_MAX):
+            if next(batches, self) is self:
+                return self._finish(now)
+        self._batches = batches
+        return now + PAUSE
+
+    def _due_at(self, now: datetime) -> datetime:
+        with self._store.read() as session:
+            fact = session.get(Meta, PRUNED_AT)
+        return datetime.fromisoformat(fact.value) + EVERY if fact is not None else now
+
+    def _finish(self, now: datetime) -> datetime:
+        with self._store.write() as session:
+            session.merge(Meta(key=PRUNED_AT, value=now.isoformat()))
+        return now + EVERY
+
+
+def _batches(store: Store, cutoff: datetime) -> Iterator[None]:
+    """Do a batch at each step, in a transaction of its own."""
+    yield from _each(store, _cards, 0, cutoff)
+    with store.read() as session:
+        # No card is ever made for an old message: whatever comes meanwhile does not change what may go.
+        query = select(Outbox.delivery_id).join(Card, col(Card.outbox_id) == col(Outbox.id))
+        live = {number for number in session.exec(query) if number is not None}
+    yield from _each(store, partial(_deliveries, live), 0, cutoff)
+    yield from _each(store, _outbox, 0, cutoff)
+    yield from _each(store, _inbox, 0, cutoff)
+    yield from _each(store, _presses, "", cutoff)
+    with store.write() as session:
+        session.exec(delete(Code).where(col(Code.expires_at) < cutoff))
+
+
+def _each(
+    store: Store, prune: Callable[[Session, Any, datetime], int | str | None], start: int | str, cutoff: datetime
+) -> Iterator[None]:
+    """Let `prune` go through a table: it looks at the rows after a key and returns the last one's, None at the end."""
+    after: int | str | None = start
+    while after is not None:
+        with store.write() as session:
+            after = prune(session, after, cutoff)
+        yield
+
+
+def _cards(session: Session, after: int, cutoff: datetime) -> int | None:
+    """Let cards go that have shown the same for long, of tasks that are over."""
+    query = (
+        select(Card.id, Card.pool_id, Card.subject)
+        .join(Outbox, col(Outbox.id) == col(Card.outbox_id))
+        .where(col(Card.id) > after, col(Card.marked_at).is_(None), col(Outbox.created_at) < cutoff)
+        .where(or_(col(Card.drawn_at).is_(None), col(Card.drawn_at) < cutoff), col(Card.subject).startswith("task "))
+    )
+    found = session.exec(query.order_by(col(Card.id)).limit(BATCH_ROWS)).all()
+    tasks = {(pool_id, int(subject.split()[1])): card_id for card_id, pool_id, subject in found}
+    over = select(Task.pool_id, Task.number).where(
+        tuple_(col(Task.pool_id), col(Task.number)).in_(list(tasks)), col(Task.closed_at) < cutoff
+    )
+    closed = set(session.exec(over).all())
+    ids = [card_id for card_id, pool_id, subject in found if (pool_id, int(subject.split()[1])) in closed]
+    session.exec(delete(Card).where(col(Card.id).in_(ids)))
+    return found[-1][0] if len(found) == BATCH_ROWS else None
+
+
+def _deliveries(live: Collection[int], session: Session, after: int, cutoff: datetime) -> int | None:
+    """Let deliveries go, but for the last one of each message that is `live` or that was changed lately.
+
+    The first one stays with the last: later edits refer to it. The newest of all stays, so that numbers go on.
+    """
+    query = select(Delivery).where(col(Delivery.id) > after, col(Delivery.id) < _newest(session, Delivery))
+    rows = session.exec(query.order_by(col(Delivery.id)).limit(BATCH_ROWS)).all()
+    old = [row for row in rows if row.created_at < cutoff]
+    last = _last_shown(session, {(row.chat_id, row.ref) for row in old if row.ref is not None})
+    off = _off(session, {row.chat_id for row in old if row.state == "ready"}, cutoff)
+
+    def is_used(row: Delivery) -> bool:
+        if row.state == "ready":
+            return row.chat_id not in off
+        shown_id, shown_at = last.get((row.chat_id, row.ref or ""), (0, cutoff - KEPT))
+        if row.edits is None:
+            return row.id in live or shown_at >= cutoff
+        return row.edits in live and row.id == shown_id
+
+    ids = [row.id for row in old if not is_used(row)]
+    session.exec(delete(Delivery).where(col(Delivery.id).in_(ids)))
+    return rows[-1].id if len(old) == BATCH_ROWS else None
+
+
+def _last_shown(session: Session, messages: set[tuple[int, str]]) -> dict[tuple[int, str], tuple[int, datetime]]:
+    """Return the last delivery that each message shows, and when it was made, by chat and reference."""
+    place = (col(Delivery.chat_id), col(Delivery.ref))
+    query = select(*place, func.max(Delivery.id), func.max(Delivery.created_at)).where(Delivery.state == "sent")
+    rows = session.exec(query.where(tuple_(*place).in_(list(messages))).group_by(*place))
+    return {(chat_id, ref): (last_id, at) for chat_id, ref, last_id, at in rows}
+
+
+def _off(session: Session, chats: Collection[int], cutoff: datetime) -> set[int]:
+    """Return those chats that have been off for long."""
+    query = select(Chat.id).where(col(Chat.id).in_(chats), col(Chat.off_at) < cutoff)
+    return set(session.exec(query).all())
+
+
+def _outbox(session: Session, after: int, cutoff: datetime) -> int | None:
+    """Let messages go whose delivery is gone, and those that were never sent to a chat that has long been off."""
+    query = (
+        select(Outbox.id, Outbox.chat_id, Outbox.delivery_id)
+        .where(col(Outbox.id) > after, col(Outbox.id) < _newest(session, Outbox), col(Outbox.created_at) < cutoff)
+        .order_by(col(Outbox.id))
+        .limit(BATCH_ROWS)
+    )
+    rows = session.exec(query).all()
+    known = set(session.exec(select(Delivery.id).where(col(Delivery.id).in_({row[2] for row in rows} - {None}))).all())
+    off = _off(session, {chat_id for _id, chat_id, delivery_id in rows if delivery_id is None}, cutoff)
+    ids = [
+        row_id
+        for row_id, chat_id, delivery_id in rows
+        if (chat_id in off if delivery_id is None else delivery_id not in known)
+    ]
+    session.exec(delete(Outbox).where(col(Outbox.id).in_(ids)))
+    return rows[-1][0] if len(rows) == BATCH_ROWS else None
+
+
+def _inbox(session: Session, after: int, cutoff: datetime) -> int | None:
+    """Let events go that were handled, or set aside, long ago."""
+    query = select(Inbox.id, Inbox.done_at, Inbox.received_at)
+    query = query.where(col(Inbox.id) > after, col(Inbox.id) < _newest(session, Inbox))
+    rows = session.exec(query.order_by(col(Inbox.id)).limit(BATCH_ROWS)).all()
+    old = [(row_id, done_at) for row_id, done_at, received_at in rows if received_at < cutoff]
+    ids = [row_id for row_id, done_at in old if done_at is not None and done_at < cutoff]
+    session.exec(delete(Inbox).where(col(Inbox.id).in_(ids)))
+    return rows[-1][0] if len(old) == BATCH_ROWS else None
+
+
+def _presses(session: Session, after: str, cutoff: datetime) -> str | None:
+    """Forget that choices took effect which nobody can press any more."""
+    query = select(Press.key).where(col(Press.key) > after, col(Press.at) < cutoff)
+    keys = session.exec(query.order_by(col(Press.key)).limit(BATCH_ROWS)).all()
+    pressed = {key: int(match[0]) for key in keys if (match := DELIVERY_OF_PRESS.match(key))}
+    known = set(session.exec(select(Delivery.id).where(col(Delivery.id).in_(set(pressed.values())))).all())
+    ids = [key for key in keys if pressed.get(key) not in known]
+    session.exec(delete(Press).where(col(Press.key).in_(ids)))
+    return keys[-1] if len(keys) == BATCH_ROWS else None
+
+
+def _newest(session: Session, table: type[Inbox | Outbox | Delivery]) -> int:
+    """Return the highest number of a table: that row is kept, whoever looks for what came last finds it."""
+    return session.exec(select(func.max(table.id))).one() or 0
