@@ -29,7 +29,7 @@ LOCALE := core/chat/locale
 LOCALE_KEYWORDS := --no-default-keywords --keyword=say --keyword=tell --keyword=N_ --keyword=count:1,2
 LOCALE_LAYOUT := --no-location --no-wrap --sort-output --omit-header
 
-.PHONY: run test lint format bench simulate locale constraints clean help
+.PHONY: run test lint format bench simulate locale reference constraints clean help
 .DELETE_ON_ERROR:
 
 run: $(VENV)/dpool.stamp ## start dpool here: a console chat on dpool.db
@@ -60,6 +60,9 @@ locale: $(VENV)/dev.stamp ## collect the texts of core and bring every translati
 		--no-fuzzy-matching --ignore-pot-creation-date -i $(LOCALE)/dpool.pot -o "$$po" \
 		-l "$$(basename "$$(dirname "$$(dirname "$$po")")")" || exit 1; done
 	$(BIN)/pybabel -q compile -d $(LOCALE) -D dpool --statistics
+
+reference: $(VENV)/dpool.stamp ## write docs/commands.md anew from the command table
+	$(BIN)/python -m bot.reference > docs/commands.md
 
 constraints: $(VENV)/dev.stamp ## pin again what pyproject.toml declares; UPGRADE=--upgrade for the newest versions
 	@for kind in build run dev synapse; do $(BIN)/python -c '$(DECLARED)' $$kind > $(VENV)/$$kind.in || exit 1; done

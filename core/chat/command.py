@@ -48,8 +48,8 @@ class Command:
     aliases: tuple[str, ...] = ()
 
     def usage(self, prefix: str = "/") -> str:
-        """Return how it is typed."""
-        return usage(self.name, self.parameters, prefix)
+        """Return how it is typed; what a button adds after asking is not for typing."""
+        return usage(self.name, [one for one in self.parameters if one.name != "sure"], prefix)
 
 
 class Commands:

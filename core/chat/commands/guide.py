@@ -12,7 +12,7 @@ from core.chat.commands.lists import PAGE as PAGES
 from core.chat.commands.lists import read_page
 from core.chat.commands.pool import other_pools
 from core.chat.message import Choice, Reply
-from core.chat.parameters import Kind, Parameter, usage
+from core.chat.parameters import Kind, Parameter
 from core.chat.say import LANGUAGES
 from core.chat.text import Style, Text, joined
 from core.clean import shorten
@@ -139,15 +139,10 @@ def show(context: Context, topic: str = "") -> Reply:
     say, roles = context.say, _roles(context)
     found.sort(key=lambda one: one.who not in roles)  # stable: otherwise as in the table
     shown = found[page * PAGE : (page + 1) * PAGE]
-    lines = [Text.of(_usage(one), Style.COMMAND) + " – " + say.translate(one.does) for one in shown]
+    lines = [Text.of(one.usage(), Style.COMMAND) + " – " + say.translate(one.does) for one in shown]
     choices = [Choice(str(say("More")), f"help {wanted} page:{page + 2}")] if len(found) > (page + 1) * PAGE else []
     choices += [Choice(str(say("Back")), f"help {wanted} page:{page}")] if page else []
     return context.in_place(joined(lines), choices)
-
-
-def _usage(command: Command) -> str:
-    """Return how a command is typed; what a button adds after asking is not for typing."""
-    return usage(command.name, [one for one in command.parameters if one.name != "sure"])
 
 
 def _is_about(command: Command, wanted: str) -> bool:
