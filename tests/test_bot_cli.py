@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -213,11 +214,13 @@ def test_a_kill_in_the_middle_loses_nothing_and_does_nothing_twice(
         assert process.stdout is not None
         process.stdin.write(run_typed)
         process.stdin.flush()
-        answered = 0
+        answered, too_long = 0, Timer(WAIT_SECONDS, process.kill)
+        too_long.start()
         for line in process.stdout:
             answered += bool(re.search(r"#\d+ Job", line))
             if answered == killed_after:
                 break
+        too_long.cancel()
         process.kill()
     assert "Ana in Valley" in chat_here("/me\n")
     database = sqlite3.connect(folder / "dpool.db")
