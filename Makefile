@@ -29,7 +29,7 @@ LOCALE := core/chat/locale
 LOCALE_KEYWORDS := --no-default-keywords --keyword=say --keyword=tell --keyword=N_ --keyword=count:1,2
 LOCALE_LAYOUT := --no-location --no-wrap --sort-output --omit-header
 
-.PHONY: run test lint format bench simulate locale reference constraints clean help
+.PHONY: run test lint format bench simulate torture locale reference constraints clean help
 .DELETE_ON_ERROR:
 
 run: $(VENV)/dpool.stamp ## start dpool here: a console chat on dpool.db
@@ -53,6 +53,9 @@ bench: $(VENV)/dpool.stamp $(VENV)/dev.stamp $(SYNAPSE)/synapse.stamp ## measure
 
 simulate: $(VENV)/dpool.stamp $(VENV)/dev.stamp ## play N seeded pools: make simulate N=100
 	$(BIN)/python -m tests.simulation $(or $(N),$(SEEDS))
+
+torture: $(VENV)/dpool.stamp $(VENV)/dev.stamp ## kill it while people use it: make torture N=300 SEED=1 STORE=postgresql
+	$(BIN)/python -m tests.torture --kills $(or $(N),300) --seed $(or $(SEED),1) --store $(or $(STORE),sqlite)
 
 locale: $(VENV)/dev.stamp ## collect the texts of core and bring every translation up to date
 	$(BIN)/pybabel -q extract $(LOCALE_KEYWORDS) $(LOCALE_LAYOUT) -o $(LOCALE)/dpool.pot core
