@@ -6,12 +6,14 @@ that is gone says that it is too old. Events are known by their ids for longer t
 
 from __future__ import annotations
 
+import logging
 import re
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import col, delete, func, or_, select, tuple_
+from sqlalchemy.orm import defer
+from sqlmodel import col, delete, func, select, tuple_
 
 from core.tables import Task
 from core.tables_chat import Card, Chat, Code, Delivery, Inbox, Meta, Outbox, Press
@@ -23,27 +25,35 @@ if TYPE_CHECKING:
 
     from core.store import Store
 
+log = logging.getLogger(__name__)
 KEPT = timedelta(days=30)
 EVERY = timedelta(days=1)
 BATCH_ROWS = 500
 BATCHES_MAX = 20  # at one go; other due work comes in between
 PAUSE = timedelta(seconds=1)
+FAULT_PAUSE = timedelta(hours=1)
 PRUNED_AT = "pruned_at"  # the fact in `meta` that says when it was last done
 DELIVERY_OF_PRESS = re.compile(r"[0-9]{1,18}(?=:)")
 
-# Looks at the next rows after a key, deletes the old ones, and returns the last key; None when there are no more.
-Batch = "Callable[[Session, Any, datetime], Any]"
-
 
 class Pruning:
-    """Prunes a store once a day; `run` may be called as often as one likes."""
+    """Prunes a store once a day; `run` may be called as often as one likes. `on_fault` hears of what went wrong."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, on_fault: Callable[[Exception], None] = lambda _error: None) -> None:
         self._store = store
+        self._on_fault = on_fault
         self._batches: Iterator[None] | None = None
 
     def run(self, now: datetime) -> datetime:
-        """Do a part of it if it is due; return when to call again."""
+        """Do a part of it if it is due; return when to call again. What fails is logged, and begun again later."""
+        try:
+            return self._run(now)
+        except Exception as error:
+            log.exception("what is old could not be deleted")
+            self._on_fault(error)
+            return now + FAULT_PAUSE
+
+    def _run(self, now: datetime) -> datetime:
         if self._batches is None:
             due_at = self._due_at(now)
             if due_at > now:
@@ -95,21 +105,18 @@ def _each(
 
 def _cards(session: Session, after: int, cutoff: datetime) -> int | None:
     """Let cards go that have shown the same for long, of tasks that are over."""
-    query = (
-        select(Card.id, Card.pool_id, Card.subject)
-        .join(Outbox, col(Outbox.id) == col(Card.outbox_id))
-        .where(col(Card.id) > after, col(Card.marked_at).is_(None), col(Outbox.created_at) < cutoff)
-        .where(or_(col(Card.drawn_at).is_(None), col(Card.drawn_at) < cutoff), col(Card.subject).startswith("task "))
-    )
-    found = session.exec(query.order_by(col(Card.id)).limit(BATCH_ROWS)).all()
-    tasks = {(pool_id, int(subject.split()[1])): card_id for card_id, pool_id, subject in found}
-    over = select(Task.pool_id, Task.number).where(
-        tuple_(col(Task.pool_id), col(Task.number)).in_(list(tasks)), col(Task.closed_at) < cutoff
-    )
+    query = select(Card, Outbox.created_at).join(Outbox, col(Outbox.id) == col(Card.outbox_id))
+    rows = session.exec(query.where(col(Card.id) > after).order_by(col(Card.id)).limit(BATCH_ROWS)).all()
+    tasks = {
+        card.id: (card.pool_id, int(card.subject.split()[1]))
+        for card, created_at in rows
+        if card.subject.startswith("task ") and card.marked_at is None and (card.drawn_at or created_at) < cutoff
+    }
+    key = tuple_(col(Task.pool_id), col(Task.number))
+    over = select(Task.pool_id, Task.number).where(key.in_(list(tasks.values())), col(Task.closed_at) < cutoff)
     closed = set(session.exec(over).all())
-    ids = [card_id for card_id, pool_id, subject in found if (pool_id, int(subject.split()[1])) in closed]
-    session.exec(delete(Card).where(col(Card.id).in_(ids)))
-    return found[-1][0] if len(found) == BATCH_ROWS else None
+    session.exec(delete(Card).where(col(Card.id).in_([card_id for card_id, task in tasks.items() if task in closed])))
+    return rows[-1][0].id if len(rows) == BATCH_ROWS else None
 
 
 def _deliveries(live: Collection[int], session: Session, after: int, cutoff: datetime) -> int | None:
@@ -117,7 +124,9 @@ def _deliveries(live: Collection[int], session: Session, after: int, cutoff: dat
 
     The first one stays with the last: later edits refer to it. The newest of all stays, so that numbers go on.
     """
-    query = select(Delivery).where(col(Delivery.id) > after, col(Delivery.id) < _newest(session, Delivery))
+    payload: Any = Delivery.payload  # most of a row, and not looked at
+    query = select(Delivery).options(defer(payload))
+    query = query.where(col(Delivery.id) > after, col(Delivery.id) < _newest(session, Delivery))
     rows = session.exec(query.order_by(col(Delivery.id)).limit(BATCH_ROWS)).all()
     old = [row for row in rows if row.created_at < cutoff]
     last = _last_shown(session, {(row.chat_id, row.ref) for row in old if row.ref is not None})
@@ -126,7 +135,7 @@ def _deliveries(live: Collection[int], session: Session, after: int, cutoff: dat
     def is_used(row: Delivery) -> bool:
         if row.state == "ready":
             return row.chat_id not in off
-        shown_id, shown_at = last.get((row.chat_id, row.ref or ""), (0, cutoff - KEPT))
+        shown_id, shown_at = last.get((row.chat_id, row.ref), (0, cutoff - KEPT))
         if row.edits is None:
             return row.id in live or shown_at >= cutoff
         return row.edits in live and row.id == shown_id
@@ -136,7 +145,9 @@ def _deliveries(live: Collection[int], session: Session, after: int, cutoff: dat
     return rows[-1].id if len(old) == BATCH_ROWS else None
 
 
-def _last_shown(session: Session, messages: set[tuple[int, str]]) -> dict[tuple[int, str], tuple[int, datetime]]:
+def _last_shown(
+    session: Session, messages: Collection[tuple[int, str | None]]
+) -> dict[tuple[int, str | None], tuple[int, datetime]]:
     """Return the last delivery that each message shows, and when it was made, by chat and reference."""
     place = (col(Delivery.chat_id), col(Delivery.ref))
     query = select(*place, func.max(Delivery.id), func.max(Delivery.created_at)).where(Delivery.state == "sent")
@@ -152,22 +163,19 @@ def _off(session: Session, chats: Collection[int], cutoff: datetime) -> set[int]
 
 def _outbox(session: Session, after: int, cutoff: datetime) -> int | None:
     """Let messages go whose delivery is gone, and those that were never sent to a chat that has long been off."""
-    query = (
-        select(Outbox.id, Outbox.chat_id, Outbox.delivery_id)
-        .where(col(Outbox.id) > after, col(Outbox.id) < _newest(session, Outbox), col(Outbox.created_at) < cutoff)
-        .order_by(col(Outbox.id))
-        .limit(BATCH_ROWS)
-    )
-    rows = session.exec(query).all()
-    known = set(session.exec(select(Delivery.id).where(col(Delivery.id).in_({row[2] for row in rows} - {None}))).all())
-    off = _off(session, {chat_id for _id, chat_id, delivery_id in rows if delivery_id is None}, cutoff)
+    query = select(Outbox.id, Outbox.chat_id, Outbox.delivery_id, Outbox.created_at)
+    query = query.where(col(Outbox.id) > after, col(Outbox.id) < _newest(session, Outbox))
+    rows = session.exec(query.order_by(col(Outbox.id)).limit(BATCH_ROWS)).all()
+    old = [(row_id, chat_id, delivery_id) for row_id, chat_id, delivery_id, created_at in rows if created_at < cutoff]
+    known = set(session.exec(select(Delivery.id).where(col(Delivery.id).in_({row[2] for row in old} - {None}))).all())
+    off = _off(session, {chat_id for _id, chat_id, delivery_id in old if delivery_id is None}, cutoff)
     ids = [
         row_id
-        for row_id, chat_id, delivery_id in rows
+        for row_id, chat_id, delivery_id in old
         if (chat_id in off if delivery_id is None else delivery_id not in known)
     ]
     session.exec(delete(Outbox).where(col(Outbox.id).in_(ids)))
-    return rows[-1][0] if len(rows) == BATCH_ROWS else None
+    return rows[-1][0] if len(old) == BATCH_ROWS else None
 
 
 def _inbox(session: Session, after: int, cutoff: datetime) -> int | None:
@@ -183,13 +191,13 @@ def _inbox(session: Session, after: int, cutoff: datetime) -> int | None:
 
 def _presses(session: Session, after: str, cutoff: datetime) -> str | None:
     """Forget that choices took effect which nobody can press any more."""
-    query = select(Press.key).where(col(Press.key) > after, col(Press.at) < cutoff)
-    keys = session.exec(query.order_by(col(Press.key)).limit(BATCH_ROWS)).all()
-    pressed = {key: int(match[0]) for key in keys if (match := DELIVERY_OF_PRESS.match(key))}
+    query = select(Press.key, Press.at).where(col(Press.key) > after)
+    rows = session.exec(query.order_by(col(Press.key)).limit(BATCH_ROWS)).all()
+    old = [key for key, at in rows if at < cutoff]
+    pressed = {key: int(match[0]) for key in old if (match := DELIVERY_OF_PRESS.match(key))}
     known = set(session.exec(select(Delivery.id).where(col(Delivery.id).in_(set(pressed.values())))).all())
-    ids = [key for key in keys if pressed.get(key) not in known]
-    session.exec(delete(Press).where(col(Press.key).in_(ids)))
-    return keys[-1] if len(keys) == BATCH_ROWS else None
+    session.exec(delete(Press).where(col(Press.key).in_([key for key in old if pressed.get(key) not in known])))
+    return rows[-1][0] if len(rows) == BATCH_ROWS else None
 
 
 def _newest(session: Session, table: type[Inbox | Outbox | Delivery]) -> int:
