@@ -49,7 +49,7 @@ format: $(VENV)/dev.stamp ## let ruff put style and layout right
 	$(BIN)/ruff format $(CODE)
 
 bench: $(VENV)/dpool.stamp $(VENV)/dev.stamp $(SYNAPSE)/synapse.stamp ## measure a large pool
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench --write
 
 simulate: $(VENV)/dpool.stamp $(VENV)/dev.stamp ## play N seeded pools: make simulate N=100
 	$(BIN)/python -m tests.simulation $(or $(N),$(SEEDS))

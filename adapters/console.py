@@ -68,6 +68,7 @@ class Console:
     platform = PLATFORM
     card_seconds = 0
     repeats_safely = True
+    sends_apart = False
 
     def __init__(self, house: House, clock: Clock, write: Callable[[str], object], page: Page | None = None) -> None:
         self.house = house

@@ -8,22 +8,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col, select
 
 from core.chat import inbox, outbox
 from core.chat.message import Failure, Message, Priority
+from core.chat.notices_chats import tell_closed
 from core.chat.port import AdapterError, Parcel
 from core.chat.text import Style
 from core.identity import Place, Sender
-from core.tables_chat import Account, Chat, Delivery, Meta
+from core.store import Trouble, line_of, trouble_of
+from core.tables_chat import Account, Chat, Meta
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
     from sqlmodel import Session
@@ -31,54 +32,79 @@ if TYPE_CHECKING:
     from core.chat.message import Event
     from core.chat.port import Adapter
     from core.store import Store
+    from core.tables_chat import Delivery
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 1.0  # the safety net; a commit wakes the sender at once
-STORE_RETRY_SECONDS = 5.0
+STORE_RETRY_SECONDS = 1.0
+LOOK_SECONDS = 3.0  # how often senders look whether another is gone
 FAULT_RETRY_SECONDS = 30.0
 STOP_SECONDS_MAX = 5.0
 PARALLEL_MAX = 8
-REST_MAX = timedelta(seconds=30)
 Result = TypeVar("Result")
+
+
+class Patience:
+    """Works with the store in worker threads, as often as it takes: what came in or went out must be written down."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    async def do(self, work: Callable[[], Result]) -> Result:
+        """Do something with the store; while it is out of reach, wait. The log says when that begins and ends."""
+        is_away = False
+        while True:
+            try:
+                result = await asyncio.to_thread(work)
+            except SQLAlchemyError as error:
+                if trouble_of(error) is Trouble.CONFLICT:
+                    continue
+                if not is_away:
+                    log.warning("the database does not answer: %s", line_of(error))
+                is_away = True
+                await asyncio.sleep(STORE_RETRY_SECONDS)
+            else:
+                if is_away:
+                    log.info("the database answers again")
+                return result
 
 
 class Door:
     """The way in. What has been received is kept, whatever happens next; `on_received` wakes whoever dispatches."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime], on_received: Callable[[], None]) -> None:
-        self._store = store
+        self._patience = Patience(store)
         self._clock = clock
         self._on_received = on_received
 
     async def receive(self, events: Sequence[Event], facts: Mapping[str, str] | None = None) -> int:
         """Keep events durably, each once, and `facts` (a sync token) with them; return how many were new.
 
-        Only then may the platform hear that they arrived.
+        Only then may the platform hear that they arrived. While the store is out of reach, it waits.
         """
-        count = await asyncio.to_thread(self._keep, events, facts or {})
+        count = await self._patience.do(partial(self._keep, events, facts or {}))
         if count:
             self._on_received()
         return count
 
     async def fact(self, key: str) -> str:
         """Return a fact that was kept with events; empty if there is none."""
-        return await asyncio.to_thread(self._fact, key)
+        return await self._patience.do(partial(self._fact, key))
 
     def _keep(self, events: Sequence[Event], facts: Mapping[str, str]) -> int:
         count = 0
-        with self._store.write() as session:
+        with self._patience.store.write() as session:
             for event in events:
                 place = event.place
                 chat = f"{place.platform}:{place.address}"
                 payload = event.to_json()
                 count += inbox.receive(session, place.platform, event.event_id, chat, payload, self._clock())
-                session.flush()
             for key, value in facts.items():
                 session.merge(Meta(key=key, value=value))
         return count
 
     def _fact(self, key: str) -> str:
-        with self._store.read() as session:
+        with self._patience.store.read() as session:
             row = session.get(Meta, key)
             return row.value if row is not None else ""
 
@@ -87,21 +113,35 @@ class Carrier:
     """The sender: binds what is next, hands it to the adapter, records how it went.
 
     A chat has one message under way at a time, and one to be tried again is waited for, for a while: so its messages
-    keep their order, and an outage that is over delays nobody for long.
+    keep their order, and an outage that is over delays nobody for long. Where several processes send, `number` is
+    this one's, and `alive` says which of them are there (None: only this one can be): what others left is taken up.
+    `on_result` hears how each message went.
     """
 
     def __init__(
-        self, store: Store, adapter: Adapter, clock: Callable[[], datetime], *, parallel: int = PARALLEL_MAX
+        self,
+        store: Store,
+        adapter: Adapter,
+        clock: Callable[[], datetime],
+        *,
+        parallel: int = PARALLEL_MAX,
+        number: int = 0,
+        alive: Callable[[], Collection[int] | None] = lambda: None,
+        on_result: Callable[[Parcel, str | Failure], None] = lambda _parcel, _result: None,
     ) -> None:
-        self._store = store
+        self._patience = Patience(store)
         self._adapter = adapter
         self._clock = clock
         self._parallel = parallel
+        self._number = number
+        self._alive = alive
+        self._on_result = on_result
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wanted = asyncio.Event()
         self._starting = asyncio.Lock()
-        self._under_way: dict[int, asyncio.Task[None]] = {}
-        self._resting: dict[int, datetime] = {}
+        self._under_way: dict[int, asyncio.Task[None]] = {}  # by delivery
+        self._served: dict[int, int] = {}  # the chat of each of these, but for toasts
+        self._missing: set[int] = set()
         self._fatal: AdapterError | None = None
 
     def wake(self) -> None:
@@ -111,17 +151,21 @@ class Carrier:
 
     async def recover(self) -> None:
         """Take up what an earlier process left without saying how it went; once, before anything is sent."""
-        await asyncio.to_thread(self._recover)
+        await self._patience.do(self._recover)
 
     async def run(self) -> None:
         """Send until cancelled. Raises AdapterError when the adapter cannot go on."""
         self._loop = asyncio.get_running_loop()
-        await self._stored(self._recover)
+        await self.recover()
+        looked_at = self._loop.time()
         try:
             while self._fatal is None:
                 self._wanted.clear()
                 await self._start()
                 await self._rest()
+                if self._loop.time() > looked_at + LOOK_SECONDS:
+                    await self._patience.do(self._look_after)
+                    looked_at = self._loop.time()
             raise self._fatal
         finally:
             await self._finish()
@@ -150,24 +194,24 @@ class Carrier:
         """Start what can go now; return whether there was anything."""
         has_started = False
         async with self._starting:
-            while len(self._under_way) < self._parallel and self._fatal is None:
-                parcel = await self._stored(partial(self._bind, self._busy()))
-                if parcel is None:
+            while (free := self._parallel - len(self._under_way)) > 0 and self._fatal is None:
+                busy = {*self._served.values(), *self._adapter.busy_chats()}
+                parcels = await self._patience.do(partial(self._bind, free, busy))
+                for parcel in parcels:
+                    if parcel.priority != Priority.TOAST:
+                        self._served[parcel.delivery_id] = parcel.chat_id
+                    self._under_way[parcel.delivery_id] = asyncio.create_task(self._carry(parcel))
+                    has_started = True
+                if len(parcels) < free:
                     break
-                self._under_way[parcel.chat_id] = asyncio.create_task(self._carry(parcel))
-                has_started = True
         return has_started
-
-    def _busy(self) -> set[int]:
-        now = self._clock()
-        self._resting = {chat_id: until for chat_id, until in self._resting.items() if until > now}
-        return {*self._under_way, *self._resting, *self._adapter.busy_chats()}
 
     async def _carry(self, parcel: Parcel) -> None:
         try:
             await self._deliver(parcel)
         finally:
-            del self._under_way[parcel.chat_id]
+            del self._under_way[parcel.delivery_id]
+            self._served.pop(parcel.delivery_id, None)
             self._wanted.set()
 
     async def _deliver(self, parcel: Parcel) -> None:
@@ -179,50 +223,56 @@ class Carrier:
         except Exception:
             log.exception("%s: a message could not be sent", self._adapter.platform)
             result = Failure("a fault in the adapter", retry_seconds=FAULT_RETRY_SECONDS, ambiguous=True)
+        self._on_result(parcel, result)
         if isinstance(result, Failure):
             log.warning("%s: not sent to %s: %s", parcel.place.platform, parcel.place.address, result.reason)
-        again_at = await self._stored(partial(self._record, parcel, result))
-        if again_at is not None and parcel.priority != Priority.TOAST:
-            self._resting[parcel.chat_id] = min(again_at, self._clock() + REST_MAX)
-
-    async def _stored(self, work: Callable[[], Result]) -> Result:
-        """Do something with the store, as often as it takes: what has been sent must be recorded."""
-        while True:
-            try:
-                return await asyncio.to_thread(work)
-            except DBAPIError as error:
-                log.warning("the database does not answer: %s", error.orig)
-                await asyncio.sleep(STORE_RETRY_SECONDS)
+        await self._patience.do(partial(self._record, parcel, result))
 
     # In worker threads
 
     def _recover(self) -> None:
-        with self._store.write() as session:
-            outbox.recover(session, self._adapter.platform)
+        alive = self._alive()
+        with self._patience.store.write() as session:
+            outbox.recover(session, self._adapter.platform, None if alive is None else self._gone(session, alive))
 
-    def _bind(self, busy: set[int]) -> Parcel | None:
+    def _look_after(self) -> None:
+        """Take up what senders left that are gone for a while: one may just have lost sight of the database."""
+        alive = self._alive()
+        if alive is None:
+            return
+        with self._patience.store.write() as session:
+            gone = self._gone(session, alive)
+            outbox.recover(session, self._adapter.platform, gone & self._missing)
+            self._missing = gone
+
+    def _gone(self, session: Session, alive: Collection[int]) -> set[int]:
+        """Return the senders that have something under way and are not there any more."""
+        return outbox.senders(session, self._adapter.platform) - {self._number, *alive}
+
+    def _bind(self, count: int, busy: set[int]) -> list[Parcel]:
         adapter = self._adapter
-        with self._store.write() as session:
-            delivery = outbox.bind_next(
+        with self._patience.store.write() as session:
+            deliveries = outbox.bind(
                 session,
                 adapter.platform,
                 self._clock(),
+                count=count,
                 busy_chats=busy,
                 card_seconds=adapter.card_seconds,
                 repeats_safely=adapter.repeats_safely,
+                sender=self._number,
             )
-            return None if delivery is None else _parcel(session, delivery)
+            return [_parcel(session, delivery) for delivery in deliveries]
 
-    def _record(self, parcel: Parcel, result: str | Failure) -> datetime | None:
-        """Return when it will be tried again, if it will."""
-        now = self._clock()
-        with self._store.write() as session:
+    def _record(self, parcel: Parcel, result: str | Failure) -> None:
+        with self._patience.store.write() as session:
             if isinstance(result, str):
-                outbox.sent(session, parcel.delivery_id, result, now)
-                return None
-            outbox.failed(session, parcel.delivery_id, result, now)
-            delivery = session.get_one(Delivery, parcel.delivery_id)
-            return delivery.retry_at if delivery.state == "ready" else None
+                outbox.sent(session, parcel.delivery_id, result, self._clock())
+            else:
+                outbox.failed(session, parcel.delivery_id, result, self._clock())
+                chat = session.get_one(Chat, parcel.chat_id)
+                if chat.off_at is not None:
+                    tell_closed(session, chat, self._clock())
 
 
 def _parcel(session: Session, delivery: Delivery) -> Parcel:

@@ -57,6 +57,7 @@ def _pattern(text: str) -> str:
 
 
 Url = Annotated[str, AfterValidator(_url)]
+Listen = Annotated[str, AfterValidator(_listen)]
 Secret = Annotated[SecretStr, AfterValidator(_filled)]
 
 
@@ -71,7 +72,7 @@ class WebhookSettings(Part):
 
     url: Url
     secret: Annotated[SecretStr, AfterValidator(_webhook_secret)]
-    listen: Annotated[str, AfterValidator(_listen)]
+    listen: Listen
 
 
 class TelegramSettings(Part):

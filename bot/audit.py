@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, func, select
 
-from bot.clock import Clock
-from bot.database import file_of, opened
+from bot.database import chosen, looked_into
 from bot.errors import UserError
 from core import audit
 from core.tables import Pool, Round
@@ -20,10 +19,7 @@ if TYPE_CHECKING:
 
 def command(arguments: Namespace) -> int:
     """Look into all pools, or one; return 1 if something is not as it must be."""
-    path = file_of(arguments.database)
-    if path is not None and not path.exists():
-        raise UserError(f"There is no database {path}.")
-    with opened(arguments.database, Clock()(), alone=False) as store, store.read() as session:
+    with looked_into(chosen(arguments)) as store, store.read() as session:
         pools = session.exec(select(Pool).order_by(col(Pool.id))).all()
         found = [pool for pool in pools if arguments.pool in {None, pool.id}]
         if arguments.pool is not None and not found:

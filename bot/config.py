@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from adapters.settings import MatrixSettings, Part, TelegramSettings
+from adapters.settings import Listen, MatrixSettings, Part, TelegramSettings
 from bot.errors import UserError
 from core.timetable import UnknownZoneError, read_zone
 
@@ -34,6 +34,9 @@ WORDS = {
     "model_type": "has to be a group of keys",
     "tuple_type": "has to be a list",
     "path_type": "has to be the path of a folder",
+    "int_type": "has to be a whole number",
+    "int_parsing": "has to be a whole number",
+    "greater_than_equal": "has to be 1 or more",
 }
 
 
@@ -61,6 +64,20 @@ def _zone(text: str) -> str:
         raise ValueError("unknown time zone; one is Europe/Berlin") from None
 
 
+class LogSettings(Part):
+    """How much is logged, as lines for people or as JSON for programs."""
+
+    format: Literal["lines", "json"] = "lines"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class MonitoringSettings(Part):
+    """Where /healthz and /metrics answer, and how long an event may wait before the bot counts as ill."""
+
+    listen: Listen = "127.0.0.1:9464"
+    waiting_seconds_max: Annotated[int, Field(ge=1)] = 60
+
+
 class Config(Part):
     """Everything `dpool run` has to know."""
 
@@ -69,6 +86,8 @@ class Config(Part):
     language: Literal["en", "de"] = "en"
     telegram: TelegramSettings | None = None
     matrix: MatrixSettings | None = None
+    log: LogSettings = LogSettings()
+    monitoring: MonitoringSettings | None = None
 
 
 def secrets_of(model: BaseModel) -> Iterator[str]:

@@ -6,121 +6,135 @@ import asyncio
 import logging
 import secrets
 import signal
+from datetime import UTC, datetime
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adapters.post import Carrier, Door
+from adapters.post import Carrier
 from bot.clock import Clock
 from bot.config import load, secrets_of
-from bot.database import opened
+from bot.database import file_of, opened
 from bot.dispatcher import Dispatcher
 from bot.errors import UserError
 from bot.log import set_up
+from bot.platforms import Attendant, caught_up, connectors
+from bot.roles import EVERY_ROLE, Role, read_roles, require_alone
 from bot.scheduler import Scheduler
+from bot.watch import Watch, WatchedDoor, watch_of
+from bot.wire import NoWire
 from core.chat.commands import table
+from core.chat.dispatch import CHANGED
 from core.chat.due import run_due
 from core.chat.handling import House
+from core.chat.inbox import RECEIVED
+from core.chat.outbox import WRITTEN
 from core.chat.port import AdapterError
+from core.chat.pruning import Pruning
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from bot.config import Config
+    from adapters.post import Door
+    from bot.wire import Wire
     from core.chat.port import Adapter
+    from core.store import Store
 
 log = logging.getLogger(__name__)
-PLATFORMS = ("telegram", "matrix")
+TICK = "look after what is due"
+NOBODY = Watch()
 
 
 def command(arguments: Namespace) -> int:
-    """Run the configured adapters and the scheduler until told to stop."""
+    """Run the configured adapters and the scheduler, or the roles that were named, until told to stop."""
     config = load(Path(arguments.config))
-    set_up(secrets_of(config))
+    roles = read_roles(arguments.role)
+    if file_of(config.database) is not None:
+        require_alone(roles, config.database)
+    set_up(secrets_of(config), config.log.level.upper(), config.log.format)
     connects = connectors(config)
     clock = Clock()
     with opened(config.database, clock()) as store:
-        house = House(store, table(), secrets.token_bytes, config.language, config.timezone)
+        watch = watch_of(config, store, clock)
+        house = House(store, table(), secrets.token_bytes, config.language, config.timezone, watch.fault)
         try:
-            asyncio.run(serve(house, clock, connects))
+            asyncio.run(serve(house, clock, connects, roles, watch))
         except* AdapterError as errors:
             raise UserError(*map(str, _flat(errors))) from None
     return 0
 
 
-def connectors(config: Config) -> list[Callable[[Door], Adapter]]:
-    """Return what connects each configured platform. Raises UserError for those that are not installed."""
-    found: list[Callable[[Door], Adapter]] = []
-    faults = []
-    for platform in PLATFORMS:
-        settings = getattr(config, platform)
-        if settings is None:
-            continue
-        try:
-            connect = import_module(f"adapters.{platform}").connect
-        except (ModuleNotFoundError, AttributeError):
-            faults.append(f"{platform}: this part isn't installed: install dpool[{platform}]")
-        else:
-            found.append(partial(connect, settings))
-    if faults:
-        raise UserError(*faults)
-    return found
-
-
-async def serve(house: House, clock: Callable[[], datetime], connects: Sequence[Callable[[Door], Adapter]]) -> None:
+async def serve(
+    house: House,
+    clock: Callable[[], datetime],
+    connects: Mapping[str, Callable[[Door], Adapter]],
+    roles: frozenset[Role] = EVERY_ROLE,
+    watch: Watch = NOBODY,
+) -> None:
     """Wire everything, and run until SIGTERM or SIGINT, or until an adapter cannot go on (AdapterError)."""
     stopped = _told_to_stop()
-    dispatcher = Dispatcher(house, clock)
-    door = Door(house.store, clock, dispatcher.wake)
-    adapters = [connect(door) for connect in connects]
-    carriers = [Carrier(house.store, adapter, clock) for adapter in adapters]
+    attendants: list[Attendant] = []
 
-    def wake_carriers() -> None:
-        for carrier in carriers:
-            carrier.wake()
+    def wake_senders() -> None:
+        for one in attendants:
+            one.carrier.wake()
 
     def due(now: datetime) -> datetime | None:
+        if not wire.has(TICK):
+            return None
         try:
-            return run_due(house, now, is_caught_up=lambda: all(adapter.is_caught_up() for adapter in adapters))
+            again = run_due(house, now, is_caught_up=lambda: all(map(wire.is_taken, map(caught_up, connects))))
         finally:
-            wake_carriers()
+            wire.say(WRITTEN)
+        return min(again or datetime.max.replace(tzinfo=UTC), pruning.run(now))
 
-    scheduler = Scheduler(due, clock)
-
-    def follow() -> None:
-        wake_carriers()
-        scheduler.wake()
-
-    dispatcher.on_done = follow
-    scheduler.start()
-    dispatcher.start()
-    log.info(
-        "dpool is running: %s", ", ".join(adapter.platform for adapter in adapters) or "no platform, due work only"
+    dispatcher, scheduler, pruning = (
+        Dispatcher(house, clock),
+        Scheduler(due, clock),
+        Pruning(house.store, house.on_fault),
     )
+    wakes = {RECEIVED: dispatcher.wake, WRITTEN: wake_senders, CHANGED: scheduler.wake}
+    wire = _wire(house.store, lambda word: wakes[word]())
+    dispatcher.on_done = partial(wire.say, WRITTEN, CHANGED)
+    dispatcher.on_dispatched = watch.dispatched
+    door = WatchedDoor(house.store, clock, partial(wire.say, RECEIVED), watch)
+    for connect in connects.values() if roles & {Role.INGEST, Role.SEND} else ():
+        adapter = connect(door)
+        number, alive = wire.number, wire.alive
+        carrier = Carrier(house.store, adapter, clock, number=number, alive=alive, on_result=watch.carried)
+        attendants.append(Attendant(adapter, carrier, wire, roles))
+    wire.start()
+    if Role.WORK in roles:
+        dispatcher.start()
+    if Role.TICK in roles:
+        wire.take(TICK)
+        scheduler.start()
+    log.info("dpool is running (%s): %s", ", ".join(sorted(roles)), ", ".join(connects) or "no platform")
     try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_attend(*pair)) for pair in zip(adapters, carriers, strict=True)]
-            await stopped.wait()
-            for task in tasks:
-                task.cancel()
+        async with watch.answering(attendants, wire, roles):
+            await _attend(attendants, stopped)
     finally:
-        await asyncio.to_thread(scheduler.stop)
-        await asyncio.to_thread(dispatcher.stop)
+        for part in (scheduler, dispatcher, wire):
+            await asyncio.to_thread(part.stop)
     log.info("dpool has stopped")
 
 
-async def _attend(adapter: Adapter, carrier: Carrier) -> None:
-    try:
-        await adapter.start()
-        log.info("%s is connected", adapter.platform)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(adapter.run())
-            group.create_task(carrier.run())
-    finally:
-        await adapter.stop()
+def _wire(store: Store, hear: Callable[[str], None]) -> Wire:
+    if store.is_sqlite:
+        return NoWire(hear)
+    from bot.server_wire import ServerWire
+
+    return ServerWire(store, hear)
+
+
+async def _attend(attendants: Sequence[Attendant], stopped: asyncio.Event) -> None:
+    """Look after every platform until told to stop."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one.run()) for one in attendants]
+        await stopped.wait()
+        for task in tasks:
+            task.cancel()
 
 
 def _told_to_stop() -> asyncio.Event:

@@ -11,12 +11,15 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
+from core.store import Trouble, line_of, trouble_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 JOB = "due"
 SAFETY_NET = timedelta(minutes=1)
+OUTAGE_RETRY = timedelta(seconds=5)
 SOON = timedelta(milliseconds=50)  # a burst of changes wakes it once
 
 
@@ -52,8 +55,9 @@ class Scheduler:
     def stop(self) -> None:
         """End, after what is being done."""
         with self._lock:  # from here on nothing is planned: APScheduler waits for the job with its own lock held
-            self._is_on = False
-        self._scheduler.shutdown(wait=True)
+            was_on, self._is_on = self._is_on, False
+        if was_on:
+            self._scheduler.shutdown(wait=True)
 
     def wake(self) -> None:
         """Say, from any thread, that something else may be due."""
@@ -65,14 +69,19 @@ class Scheduler:
     def _run(self) -> None:
         with self._lock:
             self._is_running = True
+        wait = SAFETY_NET
         try:
             due = self._due()
-        except Exception:
-            log.exception("due work could not be done")
-            due = None
+            if due is not None:
+                wait = due - self._clock()
+        except Exception as error:
+            if trouble_of(error) is Trouble.FAULT:
+                log.exception("due work could not be done")
+            else:
+                log.warning("due work waits for the database: %s", line_of(error))
+                wait = OUTAGE_RETRY
         with self._lock:
             self._is_running = False
-            wait = SAFETY_NET if due is None else due - self._clock()
             self._plan(SOON if self._is_wanted else min(SAFETY_NET, max(SOON, wait)))
 
     def _due(self) -> datetime | None:

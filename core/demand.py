@@ -10,13 +10,19 @@ from sqlmodel import col, func, select
 
 from core.allocation import apportion
 from core.members import active_since
+from core.rounds.gather import made_units, pledged_units
+from core.rounds.hold import is_large, preview
+from core.rounds.inputs import GoodResult
+from core.rounds.kept import Kept
 from core.tables import Batch, Good, Product, Project
-from core.timing import current_round
+from core.timing import current_round, last_round
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlmodel import Session
 
-    from core.rounds.inputs import GoodResult
+    from core.tables import Pool
 
 # Products of one good that differ by more than this in effort per unit are worth a talk between their makers.
 DIFFERENCE_PERCENT = 125
@@ -66,15 +72,50 @@ def split(session: Session, good: Good, missing: int) -> list[Part]:
     return [Part(product, count) for product, count in zip(found, units, strict=True)]
 
 
+def shortfalls(session: Session, pool: Pool, now: datetime) -> list[tuple[int, int]]:
+    """Return the goods that are short and by how many units: as if the round were now.
+
+    In a large pool it is what the last round left short, less what was made and promised since.
+    """
+    if not is_large(session, pool.id):
+        return [(one.good_id, one.shortfall) for one in preview(session, pool, now).outcome.goods if one.shortfall]
+    last = last_round(session, pool.id)
+    results = [] if last is None or last.outcome is None else Kept(last.outcome).rows("goods")
+    pledged, made = pledged_units(session, pool.id), made_units(session, pool.id, last.due_at if last else None)
+    there = defaultdict[int, int](int)
+    for product_id, good_id in session.exec(select(Product.id, Product.good_id).where(Product.pool_id == pool.id)):
+        there[good_id] += pledged[product_id] + made[product_id]
+    found = map(GoodResult._make, results)
+    missing = ((one.good_id, one.unmet - one.left - there[one.good_id]) for one in found)
+    return [(good_id, count) for good_id, count in missing if count > 0]
+
+
 def is_made_by_nobody(session: Session, good: Good, result: GoodResult) -> bool:
     """Tell whether units of a good are wanted whose makers are all gone; every project is told."""
     return result.wanted > 0 and not makers(session, good)
 
 
-def far_apart(session: Session, good: Good) -> tuple[Product, Product] | None:
-    """Return the products of a good with the least and the most effort per unit, if they differ by more than 25 %."""
-    known = [(one.last_average, one.id, one) for one in makers(session, good) if one.last_average is not None]
-    if len(known) <= 1:
-        return None
-    (least, _id, cheapest), (most, _other_id, dearest) = min(known), max(known)
-    return (cheapest, dearest) if most * 100 > least * DIFFERENCE_PERCENT else None
+def all_far_apart(session: Session, pool_id: int) -> dict[int, tuple[Product, Product]]:
+    """Return by good the products with the least and the most effort per unit, where they differ by more than 25 %."""
+    average = col(Product.last_average)
+    many = (
+        select(Product.good_id)
+        .where(Product.pool_id == pool_id)
+        .group_by(col(Product.good_id))
+        .having(func.max(average) * 100 > func.min(average) * DIFFERENCE_PERCENT)
+    )
+    query = (
+        select(Product)
+        .join(Project, (col(Project.pool_id) == Product.pool_id) & (col(Project.id) == Product.project_id))
+        .where(Product.pool_id == pool_id, col(Project.archived_at).is_(None), average.is_not(None))
+        .where(col(Product.good_id).in_(many))
+    )
+    known = defaultdict[int, list[Product]](list)
+    for product in session.exec(query.order_by(average, col(Product.id))):
+        known[product.good_id].append(product)
+    ends = {good_id: (found[0], found[-1]) for good_id, found in known.items()}
+    return {good_id: pair for good_id, pair in ends.items() if _differ(*pair)}
+
+
+def _differ(least: Product, most: Product) -> bool:
+    return (most.last_average or 0) * 100 > (least.last_average or 0) * DIFFERENCE_PERCENT

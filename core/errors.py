@@ -64,6 +64,25 @@ class TooManyTriesError(Refusal):
     """Too many wrong codes in a short time."""
 
 
+@dataclass(eq=False)
+class OwnCodeError(Refusal):
+    """The code links an account of the person who typed it."""
+
+
+@dataclass(eq=False)
+class NothingToLinkError(Refusal):
+    """No code was typed that waits for a yes, or its time is over."""
+
+
+@dataclass(eq=False)
+class BelowLimitTogetherError(Refusal):
+    """Two accounts owe more together in a pool than one person may: `balance` is below `least`."""
+
+    pool: str
+    balance: int
+    least: int
+
+
 # Who may
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from core.tables import Batch, Claim, Contribution, Good, Member, Pledge, Pool, Product, Project, Task, Want
+    from core.tables_chat import Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,14 @@ class ProjectFounded(Event):
 
     project: Project
     member: Member
+
+
+@dataclass(frozen=True, slots=True)
+class Linked(Event):
+    """`account` was linked: whoever writes from it or from one of the `others` is one person from now on."""
+
+    account: Account
+    others: tuple[Account, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, or_, select
 
+from core.members import selves
 from core.tables import Claim, Contribution, GivenUnit, Good, Product, Task, Transfer, Want
 from core.units import show_hours, show_weight
 
@@ -86,8 +87,11 @@ def _units(session: Session, member: Member) -> Iterator[Row]:
 
 
 def _transfers(session: Session, member: Member) -> Iterator[Row]:
-    own = or_(col(Transfer.from_id) == member.id, col(Transfer.to_id) == member.id)
-    for one in session.exec(select(Transfer).where(Transfer.pool_id == member.pool_id, own)):
-        amount = one.amount if one.to_id == member.id else -one.amount
+    own = {one.id for one in selves(session, member)}
+    moved = or_(col(Transfer.from_id).in_(own), col(Transfer.to_id).in_(own))
+    for one in session.exec(select(Transfer).where(Transfer.pool_id == member.pool_id, moved)):
+        amount = one.amount * ((one.to_id in own) - (one.from_id in own))
+        if not amount:
+            continue  # from one's own account to another
         about = "" if one.round_number is None else f"round {one.round_number}"
         yield one.at, f"transfer {one.kind}", about, show_hours(amount), one.subject

@@ -236,17 +236,17 @@ def give_back(session: Session, product: Product, member: Member, now: datetime)
     return UnitsReturned(good, member, len(units), sum(unit.cost for unit in units))
 
 
-def handover(session: Session, project: Project) -> list[tuple[Member, Good, int]]:
-    """Return who gets what of a project's products and has not collected it: (member, good, units)."""
+def handover(session: Session, project: Project, begin: int, limit: int) -> list[tuple[Member, Good, int]]:
+    """Return who gets what of a project's products and has not collected it: (member, good, units), by their names."""
     query = (
-        select(GivenUnit.member_id, Product.good_id, func.count())
-        .join(Product, (col(Product.pool_id) == GivenUnit.pool_id) & (col(Product.id) == GivenUnit.product_id))
-        .where(GivenUnit.pool_id == project.pool_id, Product.project_id == project.id)
+        select(Member, Good, func.count())
+        .select_from(Product)
+        .join(GivenUnit, (col(GivenUnit.pool_id) == Product.pool_id) & (col(GivenUnit.product_id) == Product.id))
+        .join(Member, (col(Member.pool_id) == GivenUnit.pool_id) & (col(Member.id) == GivenUnit.member_id))
+        .join(Good, (col(Good.pool_id) == Product.pool_id) & (col(Good.id) == Product.good_id))
+        .where(Product.pool_id == project.pool_id, Product.project_id == project.id)
         .where(col(GivenUnit.collected_at).is_(None), col(GivenUnit.returned_at).is_(None))
-        .group_by(col(GivenUnit.member_id), col(Product.good_id))
+        .group_by(col(Member.pool_id), col(Member.id), col(Good.pool_id), col(Good.id))
+        .order_by(col(Good.name_key), col(Member.name_key))
     )
-    rows = [
-        (session.get_one(Member, (project.pool_id, one)), session.get_one(Good, (project.pool_id, other)), count)
-        for one, other, count in session.exec(query)
-    ]
-    return sorted(rows, key=lambda row: (row[1].name_key, row[0].name_key))
+    return [(member, good, count) for member, good, count in session.exec(query.offset(begin).limit(limit))]

@@ -43,7 +43,8 @@ def account_of(session: Session, sender: Sender) -> Account:
     """Return the sender's account; a new one comes with a person of its own. What it shows is made fit to show."""
     name, handle = (clean(one, NAME_LENGTH_MAX)[:NAME_LENGTH_MAX].strip() for one in (sender.name, sender.handle))
     query = select(Account).where(Account.platform == sender.platform, Account.user_id == sender.user_id)
-    account = session.exec(query).first()
+    # Whose account it is does not change while something is done from it: two accounts may be linked meanwhile.
+    account = session.exec(query.with_for_update(key_share=True)).first()
     if account is None:
         person = add_now(session, Person())
         account = Account(platform=sender.platform, user_id=sender.user_id, person_id=person.id)
@@ -52,6 +53,11 @@ def account_of(session: Session, sender: Sender) -> Account:
     if (account.name, account.handle) != (name, handle):
         account.name, account.handle = name, handle
     return account
+
+
+def accounts_of(session: Session, person_id: int) -> list[Account]:
+    """Return the accounts of a person, the oldest first."""
+    return list(session.exec(select(Account).where(Account.person_id == person_id).order_by(col(Account.id))).all())
 
 
 def chat_of(session: Session, place: Place, account: Account | None = None) -> Chat:
@@ -68,6 +74,8 @@ def chat_of(session: Session, place: Place, account: Account | None = None) -> C
         chat.title = place.title
     if place.private and account and chat.account_id is None:
         chat.account_id = account.id  # it was first heard of without its person, such as when they blocked us
+    elif not place.private and chat.account_id is not None:
+        chat.account_id = None  # others have come into what was a private chat
     return chat
 
 
@@ -95,6 +103,11 @@ def move_chat(session: Session, chat: Chat, address: str) -> None:
             session.delete(given_up)
             session.flush()
         kept.address, kept.off_at = address, None
+
+
+def private_chat_of(session: Session, account: Account) -> Chat | None:
+    """Return the private chat with an account, open or not."""
+    return session.exec(select(Chat).where(Chat.account_id == account.id).order_by(col(Chat.id)).limit(1)).first()
 
 
 def private_chat(session: Session, person_id: int, platform: str = "") -> Chat | None:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func
-from sqlmodel import col, select
+from sqlmodel import case, col, select
 
 from core.settings import PoolSettings
 from core.store import add, pool_of
@@ -126,12 +126,20 @@ def recognised(session: Session, pool_id: int) -> dict[int, int]:
 
 def recognised_of(session: Session, member: Member) -> int:
     """Return one member's effort recognised so far, reversals taken off."""
-    total = 0
+    return _balance_and_recognised(session, member)[1]
+
+
+def _balance_and_recognised(session: Session, member: Member) -> tuple[int, int]:
+    """Return both at once: every want asks for them."""
+    held, recognised_so_far = 0, 0
     for side, kinds, sign in RECOGNITION:
-        amount = func.coalesce(func.sum(Transfer.amount), 0)
-        where = (Transfer.pool_id == member.pool_id, col(side) == member.id, col(Transfer.kind).in_(kinds))
-        total += sign * int(session.exec(select(amount).where(*where)).one())
-    return total
+        of_kinds = case((col(Transfer.kind).in_(kinds), col(Transfer.amount)), else_=0)
+        sums = (func.coalesce(func.sum(Transfer.amount), 0), func.coalesce(func.sum(of_kinds), 0))
+        query = select(*sums).where(Transfer.pool_id == member.pool_id, col(side) == member.id)
+        amount, recognised_amount = session.exec(query).one()
+        held += sign * int(amount)
+        recognised_so_far += sign * int(recognised_amount)
+    return held, recognised_so_far
 
 
 def sum_of_kind(session: Session, member: Member, kind: TransferKind) -> int:
@@ -176,8 +184,9 @@ class Standing:
 def standing(session: Session, member: Member, *, but_good_id: int | None = None) -> Standing:
     """Return a member's balance, limit and holds."""
     settings = PoolSettings(pool_of(session, member).settings)
+    own, effort = _balance_and_recognised(session, member)
     return Standing(
-        balance=balance(session, member.pool_id, member.id),
-        limit=limit_with(settings, recognised_of(session, member)),
+        balance=own,
+        limit=limit_with(settings, effort),
         held=held(session, member, but_good_id=but_good_id),
     )

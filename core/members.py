@@ -34,6 +34,12 @@ def member_of(session: Session, pool_id: int, person_id: int) -> Member | None:
     return session.exec(query).first()
 
 
+def selves(session: Session, member: Member) -> list[Member]:
+    """Return a member with those who became part of it when accounts were linked: their transfers are its own."""
+    merged = select(Member).where(Member.pool_id == member.pool_id, Member.merged_into_id == member.id)
+    return [member, *session.exec(merged.order_by(col(Member.id)))]
+
+
 def new_member(session: Session, pool: Pool, name: str, person_id: int | None, now: datetime) -> Member:
     """Add a member under a name that nobody else has. Without a person: somebody without a phone."""
 
@@ -59,7 +65,7 @@ def join(session: Session, pool: Pool, person_id: int, name: str, now: datetime)
     if member is None:
         member = new_member(session, pool, name, person_id, now)
     else:
-        _take_debt_up(session, pool, member, now)
+        take_debt_up(session, pool, member, now)
     member.break_from = member.break_until = member.exempt_from = member.exempt_until = None
     member.joined_at, member.admitted_at, member.left_at = now, None, None
     if PoolSettings(pool.settings).admission == "open":
@@ -68,7 +74,7 @@ def join(session: Session, pool: Pool, person_id: int, name: str, now: datetime)
     return member, [JoinRequested(pool, None, member)]
 
 
-def _take_debt_up(session: Session, pool: Pool, member: Member, now: datetime) -> None:
+def take_debt_up(session: Session, pool: Pool, member: Member, now: datetime) -> None:
     """Let somebody who comes back owe again what the commons took over: nobody leaves to be rid of a debt."""
     debt = ledger.sum_of_kind(session, member, TransferKind.LEAVE)
     entry = Entry(f"rejoin:{member.id}:{pool.last_id}", TransferKind.LEAVE, member.id, ledger.COMMONS, max(0, debt), "")
@@ -182,6 +188,19 @@ def remove_steward(session: Session, pool: Pool, member: Member) -> None:
         role = "steward"
         raise LastOfKindError(role, pool.name)
     member.steward = 0
+
+
+def page_of(session: Session, pool_id: int, words: list[str], begin: int, count: int) -> list[Member]:
+    """Return some of the people in a pool by their names, only those in whose name all words are."""
+    query = select(Member.id).where(
+        Member.pool_id == pool_id, col(Member.left_at).is_(None), col(Member.admitted_at).is_not(None)
+    )
+    for word in words:
+        query = query.where(col(Member.name_key).contains(key_of(word), autoescape=True))
+    # Which ones is read off an index alone, however far down in a long list.
+    numbers = session.exec(query.order_by(col(Member.name_key)).offset(begin).limit(count)).all()
+    found = session.exec(select(Member).where(Member.pool_id == pool_id, col(Member.id).in_(numbers)))
+    return sorted(found, key=lambda member: member.name_key)
 
 
 def count_members(session: Session, pool_id: int) -> int:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlmodel import col, func, select
 
+from core.codes import CODE_LIFE, digest_of, new_code
 from core.errors import ChannelTakenError, NameTakenError, UnknownCodeError
 from core.events import ProjectFounded
 from core.members import make_maintainer, new_member
@@ -24,26 +22,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-Entropy = Callable[[int], bytes]
-# Without 0, 1, I, L, O and U: nobody has to ask which one it was.
-CODE_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
-CODE_LENGTH = 8
-CHANNEL_CODE_LIFE = timedelta(minutes=10)
-
-
-def new_code(entropy: Entropy) -> str:
-    """Return a code like K7Q2-M4PD: 8 of 30 letters, about 39 bits, without bias."""
-    letters: list[str] = []
-    while len(letters) < CODE_LENGTH:
-        byte = entropy(1)[0]
-        if byte < len(CODE_LETTERS) * 8:
-            letters.append(CODE_LETTERS[byte % len(CODE_LETTERS)])
-    return "".join(letters[:4]) + "-" + "".join(letters[4:])
-
-
-def digest_of(code: str) -> str:
-    """Return what is kept of a one-use code."""
-    return hashlib.sha256(code.upper().encode()).hexdigest()
+    from core.codes import Entropy
 
 
 def found_pool(
@@ -92,7 +71,7 @@ def channel_code(session: Session, project: Project, now: datetime, entropy: Ent
     """Return a one-use code that links another chat to the project within ten minutes."""
     code = new_code(entropy)
     row = Code(digest=digest_of(code), purpose="channel", pool_id=project.pool_id, project_id=project.id)
-    row.expires_at = now + CHANNEL_CODE_LIFE
+    row.expires_at = now + CODE_LIFE
     session.add(row)
     return code
 

@@ -14,10 +14,11 @@ from alembic import command
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from core.migrations import VERSIONS, config_of
-from core.store import BUSY_SECONDS_MAX, Store
+from core.store import BUSY_SECONDS_MAX, PRIMARY_CODE, Store, Trouble, trouble_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 VERSION_TABLE = "alembic_version"
 POOL_TABLE = "pool"
-PRIMARY_CODE = 0xFF  # SQLite's extended codes carry the primary one in their last byte
 MIGRATION_LOCK = 0x64706F6F6C  # "dpool": what two processes that migrate one PostgreSQL database wait for
 
 
@@ -88,12 +88,33 @@ class UnreachableStoreError(StoreError):
         return f"The database {self.name} cannot be reached. See that it runs, and check its address and password."
 
 
-# What is none of these (no leave, no room, a broken disk) comes down to a file that cannot be written.
+class NoLeaveError(StoreError):
+    """The server lets nobody write, or not this user."""
+
+    def __str__(self) -> str:
+        return f"The database {self.name} cannot be written. Let its user make tables there, or name another one."
+
+
+class FullStoreError(StoreError):
+    """There is no room left."""
+
+    def __str__(self) -> str:
+        return f"There is no room left for the database {self.name}. Make some, then try again."
+
+
+# What is none of these (no leave, a broken disk) comes down to a file that cannot be written.
 MEANINGS: dict[int, type[StoreError]] = {
     sqlite3.SQLITE_BUSY: LockedStoreError,
     sqlite3.SQLITE_NOTADB: NotADatabaseError,
     sqlite3.SQLITE_CORRUPT: NotADatabaseError,
     sqlite3.SQLITE_ERROR: ForeignStoreError,  # a table of ours that does not look like ours
+    sqlite3.SQLITE_FULL: FullStoreError,
+}
+# The same of a server; what is none of these is one that cannot be reached.
+SERVER_MEANINGS: dict[str, type[StoreError]] = {
+    "25006": NoLeaveError,
+    "42501": NoLeaveError,
+    "53100": FullStoreError,
 }
 
 
@@ -147,15 +168,24 @@ def open_store(
 
 def prepare(store: Store, now: datetime, *, versions: Sequence[Path] = (VERSIONS,)) -> None:
     """Bring a store to the newest revision of the folders `versions`; `now` names the backup. Raises a StoreError."""
-    try:
+    with _typed_errors(store):
         if store.path is not None:
             _look_at_file(store, store.path, versions)
         with store.engine.connect() as connection, _without_references(store, connection), connection.begin():
             _upgrade(store, connection, now, versions)
-    except (OSError, sqlite3.Error) as error:
-        raise _typed(store, error) from error
-    except DBAPIError as error:
-        raise _typed(store, error.orig) from error
+
+
+def is_newest(store: Store, *, versions: Sequence[Path] = (VERSIONS,)) -> bool | None:
+    """Tell whether a store is at the newest revision, and change nothing; None if it is empty. Raises a StoreError."""
+    with _typed_errors(store):
+        if store.path is not None:
+            heads = _look_at_file(store, store.path, versions)
+        else:
+            with store.engine.connect() as connection:
+                heads = MigrationContext.configure(connection).get_current_heads()
+                _check(store, set(inspect(connection).get_table_names()), heads, versions)
+    newest = ScriptDirectory.from_config(config_of(versions)).get_heads()
+    return set(heads) == set(newest) if heads else None
 
 
 @contextmanager
@@ -184,32 +214,45 @@ def claim_exclusively(store: Store) -> Iterator[None]:
         yield
 
 
-def _name(store: Store) -> str:
-    return str(store.path) if store.path else store.engine.url.render_as_string(hide_password=True)
+def name_of(store: Store) -> str:
+    """Return what a store is called to people: its file, or its address without the password."""
+    url = make_url(store.url).difference_update_query(["application_name"])
+    return str(store.path) if store.path else url.render_as_string(hide_password=True)
 
 
 def _code(error: object) -> int:
     return getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE
 
 
+@contextmanager
+def _typed_errors(store: Store) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        raise _typed(store, error) from error
+    except DBAPIError as error:
+        raise _typed(store, error.orig) from error
+
+
 def _typed(store: Store, error: object) -> StoreError:
     """Return what the driver's error means to somebody who starts dpool."""
-    name = _name(store)
+    name = name_of(store)
     if not store.path:
-        return UnreachableStoreError(name)
+        return SERVER_MEANINGS.get(getattr(error, "sqlstate", None) or "", UnreachableStoreError)(name)
     return MEANINGS.get(_code(error), ReadOnlyStoreError)(name)
 
 
 def _require_folder(store: Store, path: Path) -> None:
     if not path.parent.is_dir():
-        raise NoFolderError(_name(store))
+        raise NoFolderError(name_of(store))
 
 
-def _look_at_file(store: Store, path: Path, versions: Sequence[Path]) -> None:
-    """Refuse a file that is not ours before SQLite opens it for writing, which may already change it."""
+def _look_at_file(store: Store, path: Path, versions: Sequence[Path]) -> tuple[str, ...]:
+    """Return a file's revisions; refuse what is not ours before SQLite opens it for writing, which may change it."""
     _require_folder(store, path)
     if path.exists() and not path.is_file():
-        raise NotADatabaseError(_name(store))
+        raise NotADatabaseError(name_of(store))
+    heads: tuple[str, ...] = ()
     if path.exists():
         with closing(_open_to_read(path)) as connection:
             tables = {str(row[0]) for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
@@ -218,7 +261,8 @@ def _look_at_file(store: Store, path: Path, versions: Sequence[Path]) -> None:
         _check(store, tables, heads, versions)
         # SQLite would open it all the same, and fail with the first message.
         if not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
-            raise ReadOnlyStoreError(_name(store))
+            raise ReadOnlyStoreError(name_of(store))
+    return heads
 
 
 def _open_to_read(path: Path) -> sqlite3.Connection:
@@ -232,10 +276,10 @@ def _check(store: Store, tables: set[str], heads: tuple[str, ...], versions: Seq
     """Refuse what another program or a newer dpool wrote."""
     ours = {one.revision for one in ScriptDirectory.from_config(config_of(versions)).walk_revisions()}
     if tables - {VERSION_TABLE, "sqlite_sequence"} and (not heads or POOL_TABLE not in tables):
-        raise ForeignStoreError(_name(store))
+        raise ForeignStoreError(name_of(store))
     for head in heads:
         if head not in ours:
-            raise NewerStoreError(_name(store), head)
+            raise NewerStoreError(name_of(store), head)
 
 
 @contextmanager
@@ -269,7 +313,9 @@ def _upgrade(store: Store, connection: Connection, now: datetime, versions: Sequ
         if store.is_sqlite:
             _check_references(connection)
     except Exception as error:
-        raise MigrationFailedError(_name(store), revision, backup) from error
+        if isinstance(error, DBAPIError) and trouble_of(error) is Trouble.OUTAGE:
+            raise
+        raise MigrationFailedError(name_of(store), revision, backup) from error
 
 
 def _check_references(connection: Connection) -> None:
@@ -290,5 +336,5 @@ def _back_up(store: Store, path: Path, revision: str, now: datetime) -> str:
         partial.replace(backup)
     except (OSError, sqlite3.Error) as error:
         partial.unlink(missing_ok=True)
-        raise BackupFailedError(_name(store), str(backup)) from error
+        raise BackupFailedError(name_of(store), str(backup)) from error
     return str(backup)

@@ -6,7 +6,8 @@ Values are kept as the short text that `show` gives, so that a stored setting re
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast, overload
 
 from core.errors import Refusal
 from core.numbers import read_hours, read_weight
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 Value = TypeVar("Value")
+READ_MAX = 10_000  # texts whose values are kept at hand
 
 
 def N_(text: str) -> str:
@@ -41,6 +43,12 @@ class UnfitSettingError(Refusal):
     key: str
     value: str
     example: str
+
+
+@lru_cache(maxsize=READ_MAX)
+def _value(read: Callable[[str], object], text: str) -> object:
+    """Read a stored text once: values never change, and every command asks for many."""
+    return read(text)
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,7 @@ class Setting(Generic[Value]):
         """Return the value that holds: the one set, else the default."""
         if instance is None:
             return self
-        return self.read(instance.values.get(self.key, self.default))
+        return cast("Value", _value(self.read, instance.values.get(self.key, self.default)))
 
 
 class Settings:

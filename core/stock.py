@@ -29,7 +29,12 @@ class Offer:
     def add(self, batch: Batch) -> None:
         """Count what is left of a batch."""
         self.units += batch.left
-        self.effort_left += batch.effort - round_half_up(batch.effort * batch.given, batch.units)
+        self.effort_left += effort_left(batch.effort, batch.units, batch.given)
+
+
+def effort_left(effort: int, units: int, given: int) -> int:
+    """Return the effort in what is left of a batch."""
+    return effort - round_half_up(effort * given, units)
 
 
 def rule_of(session: Session, good: Good) -> sharing.Rule:

@@ -6,26 +6,58 @@ writers wait for each other instead of losing updates. On PostgreSQL the lock of
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import create_engine, event, inspect
+from sqlalchemy import create_engine, event, func, inspect, select
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlmodel import Session, SQLModel
 
 from core.tables import Pool, PoolRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from sqlite3 import Connection as SqliteConnection
 
     from sqlalchemy.engine import Connection, Engine
     from sqlalchemy.orm import Session as OrmSession
 
 BUSY_SECONDS_MAX = 15
+ANALYSED_ROWS_MAX = 1000  # of each index: enough to plan by, and done in a moment
 POSTGRES_NAMES = frozenset({"postgres", "postgresql"})
 LOCKED_POOLS = "dpool_locked_pools"
+KEPT_ROWS = "dpool_kept_rows"
+# A server that vanishes without a word is noticed within half a minute, one that does not answer at the start sooner.
+SERVER_OPTIONS = {
+    "application_name": "dpool",
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
+PRIMARY_CODE = 0xFF  # SQLite's extended codes carry the primary one in their last byte
+SQLITE_OUTAGES = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+# PostgreSQL's codes, some by their class: gone, no resources, told to stop, broken disk; read-only, no leave.
+SERVER_OUTAGES = ("08", "53", "57", "58", "25006", "42501")
+SERVER_CONFLICTS = frozenset(
+    {"40001", "40P01", "55P03", "23505"}
+)  # one of two was quicker, or each waited for the other
 Row = TypeVar("Row", bound=SQLModel)
 
 
@@ -43,14 +75,19 @@ class Store:
         in_memory = parsed.database in {None, "", ":memory:"}
         self.path = Path(parsed.database or "") if self.is_sqlite and not in_memory else None
         if self.is_sqlite:
-            self.engine: Engine = create_engine(parsed, connect_args={"timeout": busy_seconds})
+            self.engine: Engine = create_engine(
+                parsed,
+                hide_parameters=True,  # they hold what people write, and errors end up in logs
+                connect_args={"timeout": busy_seconds},
+            )
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
             options: dict[str, Any] = {}
         else:
             # The driver that is installed, whatever the URL of a hosting service says.
             parsed = parsed.set(drivername="postgresql+psycopg") if parsed.drivername in POSTGRES_NAMES else parsed
-            self.engine = create_engine(parsed, pool_pre_ping=True)
+            options = {name: value for name, value in SERVER_OPTIONS.items() if name not in parsed.query}
+            self.engine = create_engine(parsed, hide_parameters=True, pool_pre_ping=True, connect_args=options)
             options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reader = self.engine.execution_options(dpool_reads=True, **options)
 
@@ -66,12 +103,63 @@ class Store:
         with Session(self._reader, autoflush=False, expire_on_commit=False) as session:
             yield session
 
+    def analyse(self) -> None:
+        """Let a SQLite file count anew how its rows are spread, so that its queries are planned for their number.
+
+        A server does so by itself. Connections read it when they are opened.
+        """
+        if self.path is not None:
+            with self.engine.begin() as connection:
+                connection.exec_driver_sql(f"PRAGMA analysis_limit={ANALYSED_ROWS_MAX}")
+                connection.exec_driver_sql("ANALYZE")
+            self.engine.dispose()
+
     def close(self) -> None:
         """Let go of all connections."""
         self.engine.dispose()
 
 
-def _prepare_sqlite(connection: SqliteConnection, _record: object) -> None:
+class Trouble(Enum):
+    """What an error in a transaction means to whoever began it; in any case nothing was changed."""
+
+    CONFLICT = "somebody was quicker: the same again will see what they did"
+    OUTAGE = "the store is out of reach, full or locked: the same again later"
+    FAULT = "the program is wrong, or the store is"
+
+
+def trouble_of(error: BaseException) -> Trouble:
+    """Tell what an error in a transaction means."""
+    if isinstance(error, NoConnectionError):
+        return Trouble.OUTAGE
+    if not isinstance(error, DBAPIError):
+        return Trouble.FAULT
+    if isinstance(error.orig, sqlite3.Error):
+        code = getattr(error.orig, "sqlite_errorcode", 0) & PRIMARY_CODE
+        return Trouble.OUTAGE if code in SQLITE_OUTAGES else Trouble.FAULT
+    code = getattr(error.orig, "sqlstate", None) or ""
+    if code in SERVER_CONFLICTS:
+        return Trouble.CONFLICT
+    is_gone = error.connection_invalidated or not code
+    return Trouble.OUTAGE if is_gone or code.startswith(SERVER_OUTAGES) else Trouble.FAULT
+
+
+def line_of(error: BaseException) -> str:
+    """Return the first line of what the driver says, for the log."""
+    return str(getattr(error, "orig", error)).strip().split("\n", maxsplit=1)[0]
+
+
+def is_on_server(session: OrmSession) -> bool:
+    """Tell whether other processes may be at work on the same store."""
+    return session.get_bind().dialect.name == "postgresql"
+
+
+def announce(session: Session, *words: str) -> None:
+    """Wake whoever listens for these words in other processes, with the commit. On a file there is nobody."""
+    if is_on_server(session):
+        session.connection().execute(select(*(func.pg_notify(word, "") for word in words)))
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
@@ -104,7 +192,24 @@ def _locked(session: OrmSession, pool_id: int) -> Pool | None:
     is_changed = known is not None and session.is_modified(known)
     pool = session.get(Pool, pool_id, with_for_update=True, populate_existing=not is_changed)
     locked.add(pool_id)
+    if is_on_server(session):
+        _forget_rows(session, pool_id)
     return pool
+
+
+def _forget_rows(session: OrmSession, pool_id: int) -> None:
+    """Let the rows of a pool that were read before its lock be read again, but for what was changed here."""
+    for row in session.identity_map.values():
+        if isinstance(row, PoolRow) and not session.is_modified(row):
+            identity = inspect(row).identity
+            if identity is not None and identity[0] == pool_id:
+                session.expire(row)
+
+
+@event.listens_for(Session, "loaded_as_persistent")
+def _keep(session: OrmSession, row: object) -> None:
+    """Hold what was read for as long as the session lasts: it would be read again each time nobody else holds it."""
+    session.info.setdefault(KEPT_ROWS, []).append(row)
 
 
 @event.listens_for(Session, "after_soft_rollback")

@@ -62,7 +62,30 @@ class Member(NamedRow, table=True):
     `merged_into_id`: the member this one became part of when two accounts were linked; only its transfers stay here.
     """
 
-    __table_args__: ClassVar[Any] = (pool_key(), pool_unique("name_key"), pool_unique("person_id"), STRICT)
+    __table_args__: ClassVar[Any] = (
+        pool_key(),
+        pool_unique("name_key"),
+        pool_unique("person_id"),
+        Index(
+            "member_present",
+            "pool_id",
+            "name_key",
+            "id",
+            "admitted_at",
+            postgresql_ops={"name_key": "text_pattern_ops"},
+            sqlite_where=sql("left_at IS NULL"),
+            postgresql_where=sql("left_at IS NULL"),
+        ),
+        Index(
+            "member_merged",
+            "pool_id",
+            "merged_into_id",
+            sqlite_where=sql("merged_into_id IS NOT NULL"),
+            postgresql_where=sql("merged_into_id IS NOT NULL"),
+        ),
+        Index("member_steward", "pool_id", "id", sqlite_where=sql("steward = 1"), postgresql_where=sql("steward = 1")),
+        STRICT,
+    )
     person_id: int | None = integer()
     steward: int = integer(0)
     settings: dict[str, str] = json_object()
@@ -85,6 +108,13 @@ class Membership(PoolRow, table=True):
         pool_reference("project_id", "project"),
         pool_reference("member_id", "member"),
         Index("membership_by_member", "pool_id", "member_id"),
+        Index(
+            "membership_maintaining",
+            "pool_id",
+            "project_id",
+            sqlite_where=sql("maintainer = 1"),
+            postgresql_where=sql("maintainer = 1"),
+        ),
         STRICT,
     )
     project_id: int = integer()
@@ -144,6 +174,14 @@ class Task(PoolRow, table=True):
         pool_reference("creator_id", "member"),
         pool_reference("product_id", "product"),
         Index("task_by_state", "pool_id", "closed_at", "weight"),
+        Index(
+            "task_by_series",
+            "pool_id",
+            "series",
+            "number",
+            sqlite_where=sql("series IS NOT NULL"),
+            postgresql_where=sql("series IS NOT NULL"),
+        ),
         STRICT,
     )
     number: int = integer()
@@ -226,6 +264,7 @@ class Bid(PoolRow, table=True):
         pool_key("task_id", "member_id"),
         pool_reference("task_id", "task"),
         pool_reference("member_id", "member"),
+        Index("bid_by_member", "pool_id", "member_id"),
         STRICT,
     )
     task_id: int = integer()
@@ -241,6 +280,9 @@ class Batch(PoolRow, table=True):
         pool_key(),
         pool_reference("product_id", "product"),
         Index("batch_by_product", "pool_id", "product_id", "left"),
+        Index("batch_by_task", "pool_id", "task_id"),
+        Index("batch_by_offer", "pool_id", "offered_at"),
+        Index("batch_left", "pool_id", "id", sqlite_where=sql('"left" > 0'), postgresql_where=sql('"left" > 0')),
         CheckConstraint('given >= 0 AND given + "left" <= units', name="units"),
         STRICT,
     )
@@ -271,6 +313,8 @@ class Contribution(PoolRow, table=True):
         pool_reference("product_id", "product"),
         pool_reference("batch_id", "batch"),
         Index("contribution_by_member", "pool_id", "member_id"),
+        Index("contribution_by_task", "pool_id", "task_id"),
+        Index("contribution_by_time", "pool_id", "confirmed_at", "member_id"),
         Index("contribution_by_batch", "pool_id", "batch_id"),
         Index("contribution_gathering", "pool_id", "product_id", "batch_id"),
         Index(
@@ -358,7 +402,14 @@ class GivenUnit(PoolRow, table=True):
         pool_reference("batch_id", "batch"),
         pool_reference("product_id", "product"),
         Index("given_by_member", "pool_id", "member_id", "at"),
-        Index("given_by_product", "pool_id", "product_id", "at"),
+        Index("given_by_time", "pool_id", "at", "member_id"),
+        Index(
+            "given_to_collect",
+            "pool_id",
+            "product_id",
+            sqlite_where=sql("collected_at IS NULL AND returned_at IS NULL"),
+            postgresql_where=sql("collected_at IS NULL AND returned_at IS NULL"),
+        ),
         STRICT,
     )
     round_number: int = integer()
@@ -411,12 +462,19 @@ class Round(PoolRow, table=True):
     """One scheduled allocation; the newest is open and has the secret of its lottery, published when it closes.
 
     `state`: open, done or skipped. `inputs` and `outcome` are compressed JSON, kept for `dpool replay`.
+    `told_id`: the last member who was told of it in private, empty when all have been.
     """
 
     __table_args__: ClassVar[Any] = (
         pool_key(),
         pool_unique("number"),
         pool_unique("local"),
+        Index(
+            "round_untold",
+            "due_at",
+            sqlite_where=sql("told_id IS NOT NULL"),
+            postgresql_where=sql("told_id IS NOT NULL"),
+        ),
         STRICT,
     )
     number: int | None = integer()
@@ -429,6 +487,7 @@ class Round(PoolRow, table=True):
     ran_at: datetime | None = instant()
     inputs: bytes | None = Field(default=None, sa_type=LargeBinary)
     outcome: bytes | None = Field(default=None, sa_type=LargeBinary)
+    told_id: int | None = integer()
 
 
 class Transfer(PoolRow, table=True):
@@ -462,7 +521,8 @@ class Deed(PoolRow, table=True):
     __table_args__: ClassVar[Any] = (
         pool_key(),
         pool_reference("member_id", "member"),
-        Index("deed_by_member", "pool_id", "member_id", "at"),
+        Index("deed_by_member", "pool_id", "member_id", "id"),
+        Index("deed_by_subject", "pool_id", "subject_id", "at"),
         STRICT,
     )
     member_id: int = integer()

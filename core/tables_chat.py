@@ -26,7 +26,10 @@ class Person(SQLModel, table=True):
 
 
 class Account(SQLModel, table=True):
-    """One chat identity. `name` is what the platform shows, `handle` a unique name there (may be recycled)."""
+    """One chat identity. `name` is what the platform shows, `handle` a unique name there (may be recycled).
+
+    `wrong_codes`: how many wrong codes were tried from it since `wrong_since`.
+    """
 
     __table_args__: ClassVar[Any] = (UniqueConstraint("platform", "user_id"), STRICT)
     id: int = integer(primary_key=True)
@@ -35,6 +38,8 @@ class Account(SQLModel, table=True):
     handle: str = text()
     name: str = text()
     person_id: int = reference("person", index=True)
+    wrong_codes: int = integer(0)
+    wrong_since: datetime | None = instant()
 
 
 class Chat(SQLModel, table=True):
@@ -60,7 +65,10 @@ class Chat(SQLModel, table=True):
 
 
 class Code(SQLModel, table=True):
-    """A one-use code for linking a channel or an account; only its hash is kept."""
+    """A one-use code for linking a channel ("channel") or an account ("person"); only its hash is kept.
+
+    `person_id` is whose other account it links; once it is used, `account_id` is who typed it and has yet to say yes.
+    """
 
     __table_args__: ClassVar[Any] = (STRICT,)
     digest: str = text(primary_key=True)
@@ -68,6 +76,7 @@ class Code(SQLModel, table=True):
     person_id: int | None = integer()
     pool_id: int | None = integer()
     project_id: int | None = integer()
+    account_id: int | None = integer()
     expires_at: datetime = instant()
     used_at: datetime | None = instant()
 
@@ -120,7 +129,7 @@ class Outbox(SQLModel, table=True):
 class Delivery(SQLModel, table=True):
     """One message as it goes out, final. An edit has the `ref` of the message it changes from the start.
 
-    `state`: ready, sent, parked or dropped.
+    `state`: ready, sent, parked or dropped. `sender`: the process that last took it (0: the only one).
     """
 
     __table_args__: ClassVar[Any] = (
@@ -145,6 +154,7 @@ class Delivery(SQLModel, table=True):
     edits: int | None = integer()
     ref: str | None = text(None)
     attempts: int = integer(0)
+    sender: int = integer(0)
     created_at: datetime = instant()
     retry_at: datetime | None = instant()
     sent_at: datetime | None = instant()

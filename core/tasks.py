@@ -34,6 +34,7 @@ from core.timing import current_round
 from core.units import HOURS_MAX, ORDINARY_WEIGHT, effort
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from sqlmodel import Session
@@ -162,25 +163,30 @@ def take_slot(session: Session, task: Task, member: Member, weight: int, how: st
 
 
 def set_deadline(row: Claim, task: Task, now: datetime) -> None:
-    """Set when a claimed slot needs attention next: a reminder a day before it is due, one then, release after that.
+    """Set when a claimed slot needs attention next, and what for."""
+    row.stage, row.deadline_at = deadline(task.due_at, row.claimed_at, now)
+
+
+def deadline(due_at: datetime | None, claimed_at: datetime, now: datetime) -> tuple[str, datetime | None]:
+    """Return what a claimed slot needs next, and when: a reminder a day before it is due, one then, release after that.
 
     Who takes a task that is overdue has the whole time until the release as well.
     """
-    row.stage, row.deadline_at = "", None
-    if task.due_at is None:
-        return
-    row.stage, row.deadline_at = "release", max(task.due_at, row.claimed_at) + RELEASE_AFTER
-    for stage, at in (("due", task.due_at), ("remind", task.due_at - REMIND_BEFORE)):
+    if due_at is None:
+        return "", None
+    for stage, at in (("remind", due_at - REMIND_BEFORE), ("due", due_at)):
         if at > now:
-            row.stage, row.deadline_at = stage, at
+            return stage, at
+    return "release", max(due_at, claimed_at) + RELEASE_AFTER
 
 
-def hours_since(session: Session, pool_id: int, since: datetime) -> dict[int, int]:
-    """Return the estimated hours of the tasks each member has taken since then."""
+def hours_since(session: Session, pool_id: int, since: datetime, member_ids: Collection[int]) -> dict[int, int]:
+    """Return the estimated hours of the tasks that members have taken since then."""
     query = (
         select(Claim.member_id, func.sum(Task.hours))
         .join(Task, (col(Task.pool_id) == Claim.pool_id) & (col(Task.id) == Claim.task_id))
-        .where(Claim.pool_id == pool_id, Claim.claimed_at >= since, col(Claim.ended_at).is_(None))
+        .where(Claim.pool_id == pool_id, col(Claim.member_id).in_(member_ids))
+        .where(Claim.claimed_at >= since, col(Claim.ended_at).is_(None))
     )
     return {member_id: int(hours) for member_id, hours in session.exec(query.group_by(col(Claim.member_id)))}
 
@@ -188,7 +194,7 @@ def hours_since(session: Session, pool_id: int, since: datetime) -> dict[int, in
 def hours_taken(session: Session, member: Member) -> int:
     """Return the estimated hours of the tasks a member has taken since the current round opened."""
     since = current_round(session, member.pool_id).opened_at
-    return hours_since(session, member.pool_id, since).get(member.id, 0)
+    return hours_since(session, member.pool_id, since, [member.id]).get(member.id, 0)
 
 
 def check_cap(session: Session, task: Task, member: Member) -> None:

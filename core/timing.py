@@ -6,6 +6,8 @@ import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from sqlalchemy import inspect
+from sqlalchemy.orm import defer
 from sqlmodel import col, func, select
 
 from core.settings import PoolSettings
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 SECRET_BYTES = 32
+# What a round keeps of itself can be large: it is read only where it is asked for.
+WITHOUT_RECORDS = tuple(defer(inspect(Round).attrs[name].class_attribute) for name in ("inputs", "outcome"))
 
 
 def open_round(session: Session, pool: Pool, now: datetime, entropy: Callable[[int], bytes]) -> Round:
@@ -38,7 +42,7 @@ def current_round(session: Session, pool_id: int) -> Round:
 def last_round(session: Session, pool_id: int) -> Round | None:
     """Return the pool's last round that was held."""
     query = select(Round).where(Round.pool_id == pool_id, Round.state == "done")
-    return session.exec(query.order_by(col(Round.number).desc()).limit(1)).first()
+    return session.exec(query.options(*WITHOUT_RECORDS).order_by(col(Round.number).desc()).limit(1)).first()
 
 
 def schedule(session: Session, pool: Pool, after: datetime | Moment) -> None:

@@ -1,9 +1,10 @@
-"""Fixtures for all tests: an empty store, migrated once and copied for each test; and a pool to put into it."""
+"""Fixtures for all tests: an empty store of each kind, migrated once, as new for each test; a pool to put into it."""
 
 from __future__ import annotations
 
 import hashlib
 import shutil
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from core.projects import found_pool
 from core.schema import open_store
 from core.store import Store, add_now
 from core.tables_chat import Account, Person
+from tests import postgres
+from tests.postgres import Database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,8 +39,8 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def store(empty_database: Path, tmp_path: Path) -> Iterator[Store]:
-    """A store of its own for each test, empty and ready to use; its file is `store.path`."""
+def file_store(empty_database: Path, tmp_path: Path) -> Iterator[Store]:
+    """A SQLite store of its own for each test, empty and ready to use; its file is `store.path`."""
     path = tmp_path / "dpool.db"
     shutil.copyfile(empty_database, path)
     found = Store(f"sqlite:///{path}")
@@ -45,15 +48,38 @@ def store(empty_database: Path, tmp_path: Path) -> Iterator[Store]:
     found.close()
 
 
+@pytest.fixture(scope="session")
+def server_database() -> Iterator[Database]:
+    """A database on a PostgreSQL server, migrated. Every worker of xdist has its own server."""
+    with postgres.running() as server, closing(Database(server, NOW)) as database:
+        yield database
+
+
 @pytest.fixture
-def filled(store: Store) -> Path:
+def server_store(server_database: Database) -> Iterator[Store]:
+    """A PostgreSQL store, empty and ready to use."""
+    server_database.clear()
+    found = Store(server_database.url)
+    yield found
+    found.close()
+
+
+@pytest.fixture(params=["file_store", "server_store"], ids=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest) -> Store:
+    """A store, empty and ready to use: whatever needs one is tried on both kinds."""
+    found: Store = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def filled(file_store: Store) -> Path:
     """A database of our newest revision with somebody in it, closed."""
-    with store.write() as session:
+    with file_store.write() as session:
         person = add_now(session, Person(language="de"))
         session.add(Account(platform="console", user_id="ana", person_id=person.id))
-    store.close()
-    assert store.path is not None
-    return store.path
+    file_store.close()
+    assert file_store.path is not None
+    return file_store.path
 
 
 def entropy() -> Callable[[int], bytes]:

@@ -23,6 +23,7 @@ class FakeAdapter:
     platform: str = "fake"
     card_seconds: int = 3
     repeats_safely: bool = False
+    sends_apart: bool = True
     answers: dict[str, list[str | Failure | Exception]] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
     parcels: list[Parcel] = field(default_factory=list)

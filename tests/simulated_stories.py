@@ -9,7 +9,8 @@ from tests.simulated_steps import Clock, How, Press, Step, Work, Write
 if TYPE_CHECKING:
     import random
 
-# a, b and c are people who write in one group, a its maintainer (or who stands in for them), d somebody of another.
+# a, b and c are people who write in one group, a its maintainer (or who stands in for them), d somebody of another;
+# p, q and r are b, c and d in private.
 # Numbers of tasks are those of open ones, mostly.
 STORIES = """
 c: /claim {task} / c: /done {task} {hours} / b: [Confirm]
@@ -48,6 +49,10 @@ a: /member new Zoe / a: /as Zoe want {good} / a: /as Zoe claim {task} / week
 b: /leave / b: [Yes] / week / b: /me
 c: /forget / c: [Yes] / week / c: /join {code0}
 a: /remove {c} / a: [Yes] / c: /want {good}
+p: /link / work / r: /link {secret} / r: [Link] / b: /me / d: /me
+p: /link / work / q: /link {secret} / b: /want {good} 2 / c: /bid {good} {bid} / q: [Link] / week
+b: /claim {task} / d: /claim {task} / d: /bid {good} {bid} 3 / r: /link / work / p: /link {secret} / p: [Link]
+d: /leave / d: [Yes] / p: /link / work / r: /link {secret} / r: [Link] / week / d: /me
 a: /pool steward {b} / a: /project maintainer {b} / b: /project maintainer {a} off
 """.strip().splitlines()
 VALUES = {
@@ -66,14 +71,15 @@ def tell(
     others = [one for one in people if one[2] not in {group, "hut", "stray"}]
     roles = {"a": own[0], "b": own[-1], "c": chance.choice(own), "d": chance.choice(others)}
     words = {role: who.title() for role, (_platform, who, _group) in roles.items()}
+    roles |= {private: (*roles[role][:2], "dm") for private, role in zip("pqr", "bcd", strict=True)}
     words |= {name: chance.choice(values) for name, values in VALUES.items()}
     words |= {"good": chance.choice(goods or ["bread"]), "task": str(chance.choice(tasks[-8:] or [1]))}
     # The number that a task posted now will have; codes are filled in when they are sent.
-    words |= {"new": str(max(tasks, default=0) + 1), "code0": "{code0}"}
+    words |= {"new": str(max(tasks, default=0) + 1), "code0": "{code0}", "secret": "{secret}"}
     steps: list[Step] = []
     for line in chance.choice(STORIES).split(" / "):
-        if line == "week":
-            steps += [Work(), Clock(10080)]
+        if line in {"week", "work"}:
+            steps += [Work(), Clock(10080)] if line == "week" else [Work()]
             continue
         role, text = line.split(": ", 1)
         platform, who, chat = roles[role]

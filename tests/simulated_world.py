@@ -9,11 +9,12 @@ import shutil
 import sqlite3
 import tempfile
 from collections import Counter, defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.exc import OperationalError
@@ -33,9 +34,10 @@ from tests.simulated_chats import Shown, chat_key, chat_of, has_line, index_of, 
 from tests.simulated_steps import Again, Clock, Crash, Fault, How, Post, Press, Race, Step, Trouble, Work, Write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from core.tables_chat import Delivery
+    from tests.postgres import Database
 
 PLATFORMS = ("console", "matrix", "telegram")
 START = datetime(2026, 5, 4, 9, tzinfo=UTC)
@@ -74,11 +76,11 @@ class State:
 class World:
     """Plays steps. `sent` is what went out since somebody last looked. There is one world at a time."""
 
-    def __init__(self, contents: bytes = b"", state: State | None = None) -> None:
-        """Begin with the contents of a store, by default an empty one."""
-        self.store = _only_store()
-        self.path = path_of(self.store)
-        self.path.write_bytes(contents or _empty_store())
+    def __init__(self, contents: Any = None, state: State | None = None) -> None:
+        """Begin with what another world left, by default with an empty store."""
+        self.shelf = current_shelf()
+        self.store = self.shelf.store
+        self.shelf.put(contents)
         self.state = state or State()
         self.sent: list[tuple[str, Message]] = []
         self.at_work = False  # accidents happen to us, not to who looks on
@@ -86,12 +88,12 @@ class World:
         for name, act in self._watched():
             sqlalchemy_event.listen(self.store.engine, name, act)
 
-    def close(self) -> bytes:
-        """Let go of the store; return its contents."""
+    def close(self) -> Any:
+        """Let go of the store; return what it holds."""
         for name, act in self._watched():
             sqlalchemy_event.remove(self.store.engine, name, act)
         self.store.close()
-        return self.path.read_bytes()
+        return self.shelf.take()
 
     def _watched(self) -> tuple[tuple[str, Callable[..., None]], ...]:
         return (("before_cursor_execute", self._before_statement), ("commit", self._before_commit))
@@ -311,25 +313,86 @@ class World:
             self.state.secrets.append(found[1] or found[2])
 
 
+class Shelf(Protocol):
+    """Where worlds are, one after the other. The engine of its store compiles every statement once."""
+
+    store: Store
+
+    def __hash__(self) -> int:
+        """Tell one from another."""
+        ...
+
+    def put(self, contents: Any) -> None:
+        """Let the store hold what was taken from it, or nothing."""
+        ...
+
+    def take(self) -> Any:
+        """Return what the store holds."""
+        ...
+
+
+class FileShelf:
+    """Worlds in a file."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="dpool-simulation-")) / "dpool.db"
+        self.store = Store(f"sqlite:///{self.path}")
+        sqlalchemy_event.listen(self.store.engine, "connect", _hasten)
+
+    def put(self, contents: Any) -> None:
+        self.path.write_bytes(contents or _empty_store())
+
+    def take(self) -> Any:
+        return self.path.read_bytes()
+
+
+class ServerShelf:
+    """Worlds in a database on a server."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.store = Store(database.url)
+
+    def put(self, contents: Any) -> None:
+        if contents is None:
+            self.database.clear()
+        else:
+            self.database.load(contents)
+
+    def take(self) -> Any:
+        return self.database.save()
+
+
 @cache
-def _only_store() -> Store:
-    """Return the store of all worlds, one after the other: its engine compiles every statement once."""
-    store = Store(f"sqlite:///{tempfile.mkdtemp(prefix='dpool-simulation-')}/dpool.db")
-    sqlalchemy_event.listen(store.engine, "connect", _hasten)
-    return store
+def file_shelf() -> FileShelf:
+    """Return where worlds are unless `on_shelf` says something else."""
+    return FileShelf()
+
+
+CHOSEN: list[Shelf] = []
+
+
+def current_shelf() -> Shelf:
+    """Return where worlds are now."""
+    return CHOSEN[-1] if CHOSEN else file_shelf()
+
+
+@contextmanager
+def on_shelf(shelf: Shelf) -> Iterator[None]:
+    """Let worlds be somewhere else."""
+    CHOSEN.append(shelf)
+    try:
+        yield
+    finally:
+        CHOSEN.remove(shelf)
+        shelf.store.close()
 
 
 def clear_away() -> None:
     """Remove the store of all worlds from the disk, when no more are to come."""
-    store = _only_store()
-    store.close()
-    shutil.rmtree(path_of(store).parent)
-    _only_store.cache_clear()
-
-
-def path_of(store: Store) -> Path:
-    """Return the file of a store."""
-    return Path(store.url.removeprefix("sqlite:///"))
+    file_shelf().store.close()
+    shutil.rmtree(file_shelf().path.parent)
+    file_shelf.cache_clear()
 
 
 @cache

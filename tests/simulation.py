@@ -19,14 +19,14 @@ from datetime import timedelta
 from functools import cache
 from itertools import pairwise, zip_longest
 from time import monotonic
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sqlmodel import SQLModel
 
 from tests.simulated_checks import FailureError, Faults, Watch, of_exception
 from tests.simulated_people import People
 from tests.simulated_steps import Clock, Crash, Fault, Post, Press, Step, Work, Write, opening
-from tests.simulated_world import State, World, clear_away
+from tests.simulated_world import Shelf, State, World, clear_away, current_shelf, file_shelf, on_shelf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,12 +118,12 @@ def changed_by_crashes(history: list[Step]) -> FailureError | None:
 
 
 def _contents(history: list[Step]) -> dict[str, list[str]]:
-    """Return every row of every pool, and what was written to chats, after a history."""
-    with _noted_faults():
+    """Return every row of every pool, and what was written to chats, after a history; in a file, wherever we are."""
+    with _noted_faults(), on_shelf(file_shelf()):
         world, rest = _opened_world(history)
         for step in rest:
             world.do(step)
-        with closing(sqlite3.connect(world.path)) as connection:
+        with closing(sqlite3.connect(file_shelf().path)) as connection:
             lines = list(connection.iterdump())
         world.close()
     found: dict[str, list[str]] = defaultdict(list)
@@ -156,14 +156,14 @@ def _opened_world(history: list[Step]) -> tuple[World, list[Step]]:
     for days in DAYS:
         prefix = _prefix(days)
         if history[: len(prefix)] == prefix:
-            store, state = _opened(days)
+            store, state = _opened(days, current_shelf())
             return World(store, deepcopy(state)), history[len(prefix) :]
     return World(), history
 
 
 @cache
-def _opened(days: int) -> tuple[bytes, State]:
-    """Return the store and state of a world after its opening, so many days after the start."""
+def _opened(days: int, _shelf: Shelf) -> tuple[Any, State]:
+    """Return what a store holds and the state of its world after the opening, so many days after the start."""
     world = World()
     for step in _prefix(days):
         world.do(step)

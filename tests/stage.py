@@ -19,6 +19,7 @@ from core.chat.transcript import Player, play_line
 from core.identity import Place, Sender
 from core.store import Store
 from core.tables_chat import Chat, Outbox
+from tests.postgres import Database
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,37 +52,55 @@ def act(player: Player, script: str) -> Player:
 class Scene:
     """A store and what people remember, as they were when a script had been played."""
 
-    database: bytes
+    contents: Any  # as the kind of store has it
     player: dict[str, Any]
 
 
 def hurried(store: Store) -> Store:
-    """Let a store not wait for the disk: tests are over before the power fails."""
-    listen(store.engine, "connect", lambda connection, _record: connection.execute("PRAGMA synchronous=OFF"))
+    """Let a store not wait for the disk: tests are over before the power fails. The tests' server never does."""
+    if store.is_sqlite:
+        listen(store.engine, "connect", lambda connection, _record: connection.execute("PRAGMA synchronous=OFF"))
     return store
 
 
-@cache
-def _scene(empty: Path, script: str) -> Scene:
-    """Play a script once, in a copy of an empty store."""
-    path = empty.with_name("played.db")
-    shutil.copyfile(empty, path)
-    store = hurried(Store(f"sqlite:///{path}"))
+def _played(store: Store, script: str) -> dict[str, Any]:
+    """Play a script and return what people remember."""
     player = act(Player(store), script)
     store.close()
     names = ("now", "messages", "last_sent", "kept", "count", "drawn")
-    return Scene(path.read_bytes(), {name: getattr(player, name) for name in names})
+    return {name: getattr(player, name) for name in names}
+
+
+@cache
+def _scene_in_file(empty: Path, script: str) -> Scene:
+    """Play a script once, in a copy of an empty store."""
+    path = empty.with_name("played.db")
+    shutil.copyfile(empty, path)
+    remembered = _played(hurried(Store(f"sqlite:///{path}")), script)
+    return Scene(path.read_bytes(), remembered)
+
+
+@cache
+def _scene_on_server(url: str, script: str) -> Scene:
+    """Play a script once, in an empty database."""
+    database = Database.by_url[url]
+    database.clear()
+    remembered = _played(Store(url), script)
+    return Scene(database.save(), remembered)
 
 
 def on_stage(store: Store, script: str = "") -> Player:
     """Set a small pool up: Hill Bakery (Ana, Bo) makes bread, Sunny Garden (Dee) is the other project."""
-    assert store.path is not None
-    empty = store.path.parents[1] / "empty.db"  # of this worker and run
-    if not empty.exists():
-        store.close()
-        shutil.copyfile(store.path, empty)
-    scene = _scene(empty, VALLEY + script)
-    store.path.write_bytes(scene.database)
+    if store.path is None:
+        scene = _scene_on_server(store.url, VALLEY + script)
+        Database.by_url[store.url].load(scene.contents)
+    else:
+        empty = store.path.parents[1] / "empty.db"  # of this worker and run
+        if not empty.exists():
+            store.close()
+            shutil.copyfile(store.path, empty)
+        scene = _scene_in_file(empty, VALLEY + script)
+        store.path.write_bytes(scene.contents)
     player = Player(hurried(store))
     for name, value in scene.player.items():
         setattr(player, name, deepcopy(value))

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from adapters.settings import MatrixSettings, TelegramSettings, WebhookSettings
-from bot.config import Config, load, secrets_of
+from bot.config import Config, LogSettings, MonitoringSettings, load, secrets_of
 from bot.errors import UserError
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def test_nothing_is_needed(tmp_path: Path, text: str) -> None:
         ("timezone: 1", "timezone: has to be a text; put it in quotes"),
         ("language: fr", "language: has to be 'en' or 'de'"),
         ("langauge: en", "langauge: unknown key; did you mean language?"),
-        ("xyz: 1", "xyz: unknown key; there are database, timezone, language, telegram, matrix"),
-        ("1: 2", "1: unknown key; there are database, timezone, language, telegram, matrix"),
+        ("xyz: 1", "xyz: unknown key; there are database, timezone, language, telegram, matrix, log, monitoring"),
+        ("1: 2", "1: unknown key; there are database, timezone, language, telegram, matrix, log, monitoring"),
         ("language: en\nlanguage: de", "language: is there twice (line 2)"),
         ("database: mysql://x/y", "database: 'mysql' is no kind of database dpool knows"),
         ("database: 'a://'", "database: 'a' is no kind of database dpool knows"),
@@ -116,6 +116,12 @@ def test_nothing_is_needed(tmp_path: Path, text: str) -> None:
         (MATRIX + ", allow_invites_from: '*:a'}", "matrix.allow_invites_from: has to be a list"),
         (MATRIX + ", allow_invites_from: ['*:a', b]}", "matrix.allow_invites_from.2: not a pattern of users"),
         (MATRIX + ", allow_invites_from: ['${NOPE}']}", "matrix.allow_invites_from.1: the environment variable NOPE"),
+        ("log: {format: xml}", "log.format: has to be 'lines' or 'json'"),
+        ("log: {level: loud}", "log.level: has to be 'debug', 'info', 'warning' or 'error'"),
+        ("monitoring: {listen: 9464}", "monitoring.listen: has to be a text; put it in quotes"),
+        ("monitoring: {listen: localhost}", "monitoring.listen: not host:port"),
+        ("monitoring: {waiting_seconds_max: 0}", "monitoring.waiting_seconds_max: has to be 1 or more"),
+        ("monitoring: {waiting_seconds_max: soon}", "monitoring.waiting_seconds_max: has to be a whole number"),
         ("- a", "not a list of keys like `language: en`"),
         ("word", "not a list of keys like `language: en`"),
         ("a: [", ":1: not readable as YAML: "),
@@ -172,7 +178,8 @@ def test_the_example_is_valid_and_complete(tmp_path: Path) -> None:
     whole = re.sub(r"^( +)# ( *\w+: *(?:$|[$\w@].*$))", r"\1\2", text, flags=re.MULTILINE)
     whole = re.sub(r"^  (  (?:url|secret|listen):)", r"  \1", whole, flags=re.MULTILINE)
     config = read(tmp_path, whole)
-    for model in (config, config.telegram, config.telegram and config.telegram.webhook, config.matrix):
+    telegram, parts = config.telegram, (config.matrix, config.log, config.monitoring)
+    for model in (config, telegram, telegram and telegram.webhook, *parts):
         assert isinstance(model, BaseModel)
         assert set(keys(model)) == model.model_fields_set
 
@@ -182,7 +189,7 @@ def keys(model: BaseModel) -> Iterator[str]:
 
 
 def test_the_example_covers_every_model() -> None:
-    models = (Config, TelegramSettings, WebhookSettings, MatrixSettings)
+    models = (Config, TelegramSettings, WebhookSettings, MatrixSettings, LogSettings, MonitoringSettings)
     text = EXAMPLE.read_text("utf-8")
     names = {name for model in models for name in model.model_fields}
     assert [name for name in names if not re.search(rf"^[ #]*{name}:", text, re.MULTILINE)] == []

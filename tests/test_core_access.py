@@ -107,7 +107,7 @@ def test_in_several_pools_the_bot_asks_once_and_remembers(store: Store) -> None:
     with store.write() as session:
         for person in session.exec(select(Person)):
             person.pool_id = None
-    act(player, "bo@dm: /goods\n> Which pool\\?\n> \\[Valley\\] \\[Mill Pool\\]\nbo@dm: /start\n> Hello!")
+    act(player, "bo@dm: /goods\n> Which pool\\?\n> \\[Valley\\] \\[Mill Pool\\]\nbo@dm: /start\n> Which pool")
     act(player, "bo@dm: [Mill Pool]\n> No goods yet\nbo@dm: /goods\n> No goods yet\nbo@dm: /start\n> Mill Pool")
     act(player, "bo@bakery: /me\nbo@dm: /goods\n> bread")
 

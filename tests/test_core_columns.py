@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 
 from core.columns import Instant, Json
 from core.store import Store, add, add_now
@@ -33,9 +33,9 @@ def test_references_are_checked_at_the_end_and_stay_in_their_pool(store: Store) 
         if fits:
             link(store, pool_id, project_id, ana_id)
         else:
-            with pytest.raises(IntegrityError, match="FOREIGN KEY"):
+            with pytest.raises(IntegrityError, match=r"(?i)foreign key"):
                 link(store, pool_id, project_id, ana_id)
-    with pytest.raises(IntegrityError, match="FOREIGN KEY"), store.write() as session:
+    with pytest.raises(IntegrityError, match=r"(?i)foreign key"), store.write() as session:
         add_now(session, Account(platform="console", user_id="ana", person_id=99))
 
 
@@ -51,7 +51,7 @@ def test_text_is_no_number(store: Store) -> None:
         pool, ana = found(session)
         bid: Any = Bid(pool_id=pool.id, task_id=1, member_id=ana.id, at=NOW)
         bid.weight = "much"
-        with pytest.raises(IntegrityError, match="cannot store TEXT value in INTEGER column"), session.begin_nested():
+        with pytest.raises(DBAPIError, match=r"cannot store TEXT|invalid input syntax"), session.begin_nested():
             add(session, bid)
 
 
@@ -99,5 +99,5 @@ def test_a_member_has_one_name_in_a_pool(store: Store) -> None:
     with store.write() as session:
         pool, _ana = found(session)
         assert person_in(session, pool, "Ana").name == "Ana 2"
-        with pytest.raises(IntegrityError, match="UNIQUE"), session.begin_nested():
+        with pytest.raises(IntegrityError, match=r"(?i)unique"), session.begin_nested():
             add(session, Member(pool_id=pool.id, name="ana", name_key="ana", joined_at=NOW))

@@ -33,7 +33,6 @@ ENGLISH = Say("en", ZoneInfo("UTC"), NOW)
 TABLE = commands.table()
 # Answered in tests of their own: what takes more than a chat to come about, or is part of another refusal.
 ELSEWHERE = {
-    "TooManyTriesError",  # comes with linking accounts
     "FarMomentError",
     "NumberBoundsError",
     "NotProjectMemberError",

@@ -49,9 +49,8 @@ def test_a_closed_project_is_not_asked(player: Player) -> None:
 def test_makers_far_apart_are_named_the_cheaper_first(player: Player) -> None:
     act(player, "bo@bakery: /made bread 1 1h\nana@bakery: /confirm 1")
     with player.store.read() as session:
-        assert demand.far_apart(session, session.exec(select(Good)).one()) is None
+        assert demand.all_far_apart(session, 1) == {}
     act(player, "eli@garden: /made bread 1 1.26h\ndee@garden: /confirm 2")
     with player.store.read() as session:
-        found = demand.far_apart(session, session.exec(select(Good)).one())
-        assert found is not None
+        (found,) = demand.all_far_apart(session, 1).values()
         assert [one.last_average for one in found] == [1000, 1260]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlmodel import col, select
 
-from core.chat import outbox
+from core.chat import comings, outbox
 from core.chat.command import Commands, Press, Table, Who
 from core.chat.dispatch import House, dispatch_all, dispatch_next
 from core.chat.message import Choice, Failure, Incoming, Message, Priority, Reply, Where
@@ -112,7 +112,7 @@ def test_a_fault_in_an_event_without_a_sender_is_set_aside_quietly(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     player = on_stage(store)
-    monkeypatch.setattr("core.chat.dispatch.move_chat", lambda *_: 1 / 0)
+    monkeypatch.setattr("core.chat.comings.move_chat", lambda *_: 1 / 0)
     send(player, event(Incoming.MOVED, "", "bakery", moved_to="new"))
     assert player.shown == []
     assert not dispatch_next(player.house, player.now)
@@ -221,6 +221,9 @@ def test_nobody_in_particular_is_not_answered(store: Store) -> None:
 def test_the_bot_greets_where_it_is_added(store: Store) -> None:
     player = on_stage(store)
     send(player, event(Incoming.ADDED, "fay", "workshop"))
+    assert player.shown == []  # it waits for what may come along
+    player.now += comings.GREETING_DELAY
+    send(player, event(Incoming.EDIT, "fay", "workshop"))
     assert "Hello!" in seen(player, "workshop")[0]
 
 
@@ -448,7 +451,9 @@ def test_a_move_heard_of_twice_or_late_keeps_what_both_addresses_know(store: Sto
     send(player, event(Incoming.MOVED, "", "superbakery", moved_to="superbakery"))
     send(player, event(Incoming.MOVED, "", "superbakery"))
     with store.read() as session:
-        assert session.exec(select(Chat.address).where(col(Chat.project_id).is_not(None))).all() == [
+        assert session.exec(
+            select(Chat.address).where(col(Chat.project_id).is_not(None)).order_by(col(Chat.id))
+        ).all() == [
             "superbakery",
             "garden",
         ]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 
 from core.chat import due, inbox
@@ -157,6 +158,20 @@ def test_what_fails_holds_up_nothing_else_and_is_tried_again(
     assert rounds_held(store) == 1
     with store.read() as session:
         assert session.exec(select(Claim)).one().ended_at is not None
+
+
+def test_a_store_out_of_reach_is_no_fault(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object) -> None:
+        raise OperationalError("select", {}, Exception("connection refused"))
+
+    player = on_stage(store)
+    monkeypatch.setattr(due, "decide_outside", fail)
+    with pytest.raises(OperationalError):
+        run_due(player.house, ROUND)
+    assert player.faults == []
+    monkeypatch.undo()
+    run_due(player.house, ROUND)
+    assert rounds_held(store) == 1
 
 
 def test_who_comes_second_does_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

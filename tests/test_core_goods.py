@@ -65,7 +65,7 @@ def given(village: Village) -> None:
 
 def test_units_are_handed_over(village: Village) -> None:
     given(village)
-    rows = goods.handover(village.session, village.projects["bakery"])
+    rows = goods.handover(village.session, village.projects["bakery"], 0, 10)
     assert [(member.name, good.name, count) for member, good, count in rows] == [
         ("Ana", "bread", 2),
         ("Eve", "bread", 1),
@@ -74,7 +74,7 @@ def test_units_are_handed_over(village: Village) -> None:
     assert goods.collected(village.session, village.people["Ana"], village.find("bread"), village.now) == 2
     with pytest.raises(NothingToCollectError):
         goods.collected(village.session, village.people["Ana"], village.find("bread"), village.now)
-    rows = goods.handover(village.session, village.projects["bakery"])
+    rows = goods.handover(village.session, village.projects["bakery"], 0, 10)
     assert [member.name for member, _good, _count in rows] == ["Eve"]
 
 

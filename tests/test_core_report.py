@@ -197,4 +197,4 @@ def test_who_has_no_private_chat_finds_the_way_to_what_changed_for_them_under_th
 )
 def test_what_was_shared_is_one_figure_where_it_was_the_same_for_all(amounts: list[int], expected: str) -> None:
     outcome = Outcome(shares=[ShareRow(number, amount) for number, amount in enumerate(amounts, 1)])
-    assert str(shared(Say("en", ZoneInfo("UTC"), NOW), outcome)) == expected
+    assert str(shared(outcome)(Say("en", ZoneInfo("UTC"), NOW))) == expected

@@ -341,5 +341,6 @@ def test_what_was_not_given_back_is_not_credited_twice() -> None:
 )
 def test_what_would_have_been_enough(units: int, bids: list[tuple[int, int]], own: int, expected: int | None) -> None:
     inputs = market(units, bids)
-    result = next(one for one in decide(inputs).wants if one.want_id == own)
-    assert enough_bid(inputs, result) == expected
+    outcome = decide(inputs)
+    result = next(one for one in outcome.wants if one.want_id == own)
+    assert enough_bid(inputs, outcome, result) == expected

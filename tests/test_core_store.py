@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 from sqlalchemy import event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlmodel import Session, SQLModel, col, func, select
 
-from core.store import Store, add, add_now, lock_pool, pool_of
+from core.store import Store, Trouble, add, add_now, lock_pool, pool_of, trouble_of
 from core.tables import Good, Pool
 from core.tables_chat import Meta, Person
 from tests.conftest import NOW
@@ -86,11 +89,11 @@ def test_on_a_server_a_reader_has_one_view_and_no_leave_to_write() -> None:
 
 
 @pytest.mark.parametrize(("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)])
-def test_sqlite_is_set_up_for_safety(store: Store, pragma: str, value: object) -> None:
+def test_sqlite_is_set_up_for_safety(file_store: Store, pragma: str, value: object) -> None:
     for _again in range(2):
-        with store.write() as session:
+        with file_store.write() as session:
             assert session.connection().exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
-        with store.read() as session:
+        with file_store.read() as session:
             assert session.connection().exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
 
 
@@ -127,7 +130,7 @@ def test_a_reader_sees_one_state_whatever_is_written_meanwhile(store: Store) -> 
 
 def test_a_reader_can_change_nothing(store: Store) -> None:
     for _again in range(2):
-        with store.read() as session, pytest.raises(OperationalError, match="readonly"):
+        with store.read() as session, pytest.raises(DBAPIError, match=r"read-?only"):
             add_now(session, Person())
         with store.write() as session:
             session.add(Person())
@@ -144,23 +147,23 @@ def test_a_reader_does_not_wait_for_a_writer(store: Store) -> None:
 
 def test_no_update_is_lost(store: Store) -> None:
     with store.write() as session:
-        session.add(Meta(key="count", value="0"))
+        pool = new_pool(session, "0")
 
     def count_up(_worker: int) -> None:
-        for _time in range(20):
+        for _time in range(10):
             with store.write() as session:
-                row = session.get_one(Meta, "count")
-                row.value = str(int(row.value) + 1)
+                row = lock_pool(session, pool.id)
+                row.name = str(int(row.name) + 1)
 
     with ThreadPoolExecutor(8) as workers:
         list(workers.map(count_up, range(8)))
     with store.read() as session:
-        assert session.get_one(Meta, "count").value == "160"
+        assert session.get_one(Pool, pool.id).name == "80"
 
 
-def test_a_second_writer_waits_only_so_long(store: Store) -> None:
-    hasty = Store(store.url, busy_seconds=0)
-    with store.write() as session:
+def test_a_second_writer_waits_only_so_long(file_store: Store) -> None:
+    hasty = Store(file_store.url, busy_seconds=0)
+    with file_store.write() as session:
         add_now(session, Person())
         with pytest.raises(OperationalError, match="locked"), hasty.write() as second:
             second.get(Person, 1)
@@ -189,16 +192,78 @@ def test_a_lock_brings_what_was_written_before_it(store: Store) -> None:
         assert statements == []
 
 
-def test_a_lock_is_one_on_a_server(store: Store) -> None:
-    dialect, statements = Store("postgresql://ana@host/dpool").engine.dialect, list[str]()
-    with store.write() as session:
-        new_pool(session, "A")
-        event.listen(
-            session, "do_orm_execute", lambda state: statements.append(str(state.statement.compile(dialect=dialect)))
-        )
-        pool = lock_pool(session, 1)
-        assert lock_pool(session, 1) is pool
-    assert [statement.endswith("FOR UPDATE") for statement in statements] == [True]
+def test_a_pool_that_is_locked_holds_up_no_other(server_store: Store) -> None:
+    with server_store.write() as session:
+        first, second = new_pool(session, "A").id, new_pool(session, "B").id
+    with server_store.write() as session:
+        lock_pool(session, first)
+        with server_store.write() as other:
+            assert lock_pool(other, second).name == "B"
+            other.connection().exec_driver_sql("SET LOCAL lock_timeout = 1")
+            with pytest.raises(OperationalError, match="lock timeout") as caught:
+                lock_pool(other, first)
+    assert trouble_of(caught.value) is Trouble.CONFLICT
+
+
+# Troubles
+
+
+@pytest.mark.parametrize(
+    ("code", "trouble"),
+    [
+        (sqlite3.SQLITE_FULL, Trouble.OUTAGE),
+        (sqlite3.SQLITE_IOERR_FSYNC, Trouble.OUTAGE),
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, Trouble.OUTAGE),
+        (sqlite3.SQLITE_READONLY, Trouble.OUTAGE),
+        (sqlite3.SQLITE_CONSTRAINT_UNIQUE, Trouble.FAULT),
+        (sqlite3.SQLITE_ERROR, Trouble.FAULT),
+        (sqlite3.SQLITE_CORRUPT, Trouble.FAULT),
+    ],
+)
+def test_what_an_error_of_sqlite_means(code: int, trouble: Trouble) -> None:
+    error = sqlite3.OperationalError("something")
+    error.sqlite_errorcode = code
+    assert trouble_of(OperationalError("select", {}, error)) is trouble
+
+
+@pytest.mark.parametrize(
+    ("code", "trouble"),
+    [
+        ("40001", Trouble.CONFLICT),
+        ("40P01", Trouble.CONFLICT),
+        ("23505", Trouble.CONFLICT),
+        ("57P01", Trouble.OUTAGE),
+        ("53100", Trouble.OUTAGE),
+        ("25006", Trouble.OUTAGE),
+        (None, Trouble.OUTAGE),
+        ("23503", Trouble.FAULT),
+        ("42601", Trouble.FAULT),
+    ],
+)
+def test_what_an_error_of_a_server_means(code: str | None, trouble: Trouble) -> None:
+    error = psycopg.errors.lookup(code)("something") if code else psycopg.OperationalError("connection refused")
+    assert trouble_of(DBAPIError("select", {}, error)) is trouble
+
+
+def test_what_is_no_error_of_the_database_is_a_fault_but_for_want_of_a_connection() -> None:
+    assert trouble_of(ValueError()) is Trouble.FAULT
+    assert trouble_of(NoConnectionError()) is Trouble.OUTAGE
+
+
+def test_what_was_read_before_a_lock_is_read_again_with_it(server_store: Store) -> None:
+    with server_store.write() as session:
+        first, second = new_pool(session, "A"), new_pool(session, "B")
+        rows = [add(session, good(pool, name)) for pool, name in ((first, "a"), (first, "b"), (second, "c"))]
+        keys = [(row.pool_id, row.id) for row in rows]
+    with server_store.write() as session:
+        mine = [session.get_one(Good, key) for key in keys]
+        mine[1].unit = "mine"
+        with server_store.write() as other:
+            for key in keys:
+                other.get_one(Good, key).name += " anew"
+        lock_pool(session, first.id)
+        assert [row.name for row in mine] == ["a anew", "b anew", "c"]
+        assert mine[1].unit == "mine"
 
 
 def test_a_lock_keeps_what_the_transaction_itself_has_changed(store: Store) -> None:

@@ -6,24 +6,26 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core import goods
+from core import bulk, goods
 from core.chat import outbox
-from core.rounds import apply
 from core.tables import GivenUnit, Transfer
 from tests import simulation
 from tests.simulated_steps import Again, Clock, Crash, Fault, How, Post, Press, Race, Trouble, Work, Write, opening
-from tests.simulated_world import World, clear_away
+from tests.simulated_world import ServerShelf, World, clear_away, on_shelf
 from tests.simulation import Failed, replay, run, shrink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlmodel import Session
 
-    from core.tables import Pool
+    from core.bulk import Values
+    from core.tables import Pool, PoolRow
+    from tests.postgres import Database
     from tests.simulated_steps import Step
 
 SEEDS = 200
+SERVER_SEEDS = 3
 CHUNK = 10
 STEPS = 3
 
@@ -42,6 +44,13 @@ def test_nothing_is_found(first: int) -> None:
         assert failed is None, simulation.report(seed, failed, shrink(failed))
 
 
+def test_nothing_is_found_on_a_server(server_database: Database) -> None:
+    with on_shelf(ServerShelf(server_database)):
+        for seed in range(1, 1 + SERVER_SEEDS):
+            failed = run(seed, STEPS)
+            assert failed is None, simulation.report(seed, failed, failed)
+
+
 def first_failure() -> Failed:
     failed = next((one for one in (run(seed, STEPS) for seed in range(20)) if one is not None), None)
     assert failed is not None
@@ -50,19 +59,24 @@ def first_failure() -> Failed:
 
 def tampered(table: type, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> Callable[..., None]:
     """Write other rows into a table than a round has decided."""
-    original = apply.insert_rows
+    original = bulk.insert_numbered
 
-    def insert_rows(session: Session, pool: Pool, into: type, rows: list[dict[str, Any]]) -> None:
-        original(session, pool, into, change(rows) if into is table else rows)
+    def insert(
+        session: Session, pool: Pool, into: type[PoolRow], columns: Sequence[str], rows: list[Values], *same: object
+    ) -> None:
+        own = columns[len(same) :]
+        changed = change([dict(zip(own, row, strict=True)) for row in rows]) if into is table else None
+        written = rows if changed is None else [tuple(row.values()) for row in changed]
+        original(session, pool, into, columns, written, *same)
 
-    return insert_rows
+    return insert
 
 
 def test_a_doubled_amount_is_found_and_made_short(monkeypatch: pytest.MonkeyPatch) -> None:
     def doubled(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [row | {"amount": row["amount"] * (2 if row["kind"] == "cost" else 1)} for row in rows]
 
-    monkeypatch.setattr(apply, "insert_rows", tampered(Transfer, doubled))
+    monkeypatch.setattr(bulk, "insert_numbered", tampered(Transfer, doubled))
     history: list[Step] = [*opening(), Clock(10080)]
     failed = replay(history, "audit commons", 60)
     assert failed is not None
@@ -72,7 +86,7 @@ def test_a_doubled_amount_is_found_and_made_short(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_unit_given_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apply, "insert_rows", tampered(GivenUnit, lambda rows: [*rows, *rows, *rows]))
+    monkeypatch.setattr(bulk, "insert_numbered", tampered(GivenUnit, lambda rows: [*rows, *rows, *rows]))
     assert first_failure().failure.name == "a unit is given twice"
 
 

@@ -36,14 +36,10 @@ def is_step(line: str) -> bool:
     return STEP.fullmatch(line) is not None or line.startswith("now ")
 
 
-def test_nothing_lives_in_memory(
-    transcript: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The same engine opens the file again: it remembers how statements are written, and nothing that is in it.
-    monkeypatch.setattr("core.chat.player.Store", lambda _url: store)
+def test_nothing_lives_in_memory(transcript: Path, file_store: Store, tmp_path: Path) -> None:
     lines = transcript.read_text(encoding="utf-8").split("\n")
     interrupted = [part for line in lines for part in (["restart", line] if is_step(line) else [line])]
     assert interrupted.count("restart") > 3
     path = tmp_path / transcript.name
     path.write_text("\n".join(interrupted), encoding="utf-8")
-    play(path, hurried(store), lambda _line: None)
+    play(path, hurried(file_store), lambda _line: None)

@@ -13,9 +13,8 @@ from core import goods, ledger, reports, tasks, wants
 from core.audit import check, replay
 from core.members import join_project, new_member
 from core.projects import found_pool, new_project
-from core.rounds.decide import decide
 from core.rounds.gather import gather
-from core.rounds.hold import Decided, RoundHeld, hold
+from core.rounds.hold import RoundHeld, decided, hold
 from core.settings import PoolSettings, ProjectSettings
 from core.store import Store, add_now
 from core.tables import Batch, Claim, Contribution, Good, Member, Pool, Product, Project, Task, Want
@@ -165,8 +164,7 @@ class Village:
         assert self.pool.round_due_at is not None
         self.now = self.pool.round_due_at
         inputs = gather(self.session, self.pool, current_round(self.session, self.pool.id), self.now)
-        decided = Decided(self.pool.revision, inputs, decide(inputs))
-        held = hold(self.session, self.pool.id, decided, self.now, entropy)
+        held = hold(self.session, self.pool.id, decided(self.pool.revision, inputs), self.now, entropy)
         assert held is not None
         self.session.flush()
         assert check(self.session, self.pool) == []

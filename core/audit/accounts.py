@@ -51,6 +51,10 @@ def forms(session: Session, pool: Pool) -> Iterator[Finding]:
     # Where a column may be empty, every part says so: SQL's unknown would be neither found nor let pass.
     in_round, outside = and_(number.is_not(None), number.in_(held)), number.is_(None)
     kind, from_commons, to_commons = col(Transfer.kind), col(Transfer.from_id).is_(None), col(Transfer.to_id).is_(None)
+    # Between two members nothing moves but what they had when they became one.
+    merged = select(Member.id).where(Member.pool_id == pool.id, col(Member.merged_into_id).is_not(None))
+    of_merged = or_(col(Transfer.from_id).in_(merged), col(Transfer.to_id).in_(merged))
+    within = and_(not_(from_commons), not_(to_commons), of_merged)
     known = or_(
         and_(kind == TransferKind.COST, in_round, to_commons),
         and_(kind == TransferKind.EFFORT, in_round, from_commons),
@@ -58,7 +62,7 @@ def forms(session: Session, pool: Pool) -> Iterator[Finding]:
         and_(kind == TransferKind.SETTLE, in_round, or_(from_commons, to_commons)),
         and_(kind == TransferKind.RETURN, outside, or_(from_commons, to_commons)),
         and_(kind == TransferKind.LEAVE, outside, or_(from_commons, to_commons)),
-        and_(kind == TransferKind.MERGE, outside),
+        and_(kind.in_((TransferKind.MERGE, TransferKind.EFFORT)), outside, within),
     )
     query = select(Transfer.id, Transfer.kind, Transfer.round_number).where(Transfer.pool_id == pool.id, not_(known))
     for row_id, found, round_number in session.exec(query):

@@ -78,7 +78,9 @@ def mark(
     `say_for` gives the language of a chat.
     """
     faces: dict[Say, dict[str, Any]] = {}
-    for card in session.exec(select(Card).where(Card.pool_id == pool_id, Card.subject == subject)):
+    # A sender may have drawn one since it was read here, if it was.
+    query = select(Card).where(Card.pool_id == pool_id, Card.subject == subject).with_for_update()
+    for card in session.exec(query, execution_options={"populate_existing": True}):
         if card.outbox_id in but:
             continue
         say = say_for(card.chat_id)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from core.chat.message import Choice, Reply, Where
+from core.members import selves
 from core.settings import PoolSettings, ProjectSettings
 from core.tables_chat import Person
 
@@ -73,6 +74,11 @@ class Context:
         if self._member is None:
             raise LookupError("member")
         return self._member
+
+    @property
+    def own_ids(self) -> set[int]:
+        """The numbers under which the sender is in the pool's history: their own, and that of accounts linked later."""
+        return {one.id for one in selves(self.session, self.member)}
 
     @property
     def has_pool(self) -> bool:

@@ -45,6 +45,7 @@ class Desk:
         self._count = 0
         self._marked: dict[tuple[int, str], None] = {}
         self._fresh: set[int] = set()
+        self._pool_ids: dict[int, list[int]] = {}  # of people, as they were at first
 
     def say_in(self, chat: Chat, pool_id: int = 0) -> Say:
         """Return the language and clock of a chat: of its project, its pool, or the person in private.
@@ -74,7 +75,9 @@ class Desk:
 
     def _pool_of(self, person: Person) -> Pool | None:
         """Return the pool somebody last spoke about in private, or the only one they are in."""
-        found = [member.pool_id for member in memberships_of_person(self.session, person.id)]
+        if person.id not in self._pool_ids:
+            self._pool_ids[person.id] = [one.pool_id for one in memberships_of_person(self.session, person.id)]
+        found = self._pool_ids[person.id]
         pool_id = person.pool_id if person.pool_id in found else found[0] if len(found) == 1 else None
         return self.session.get(Pool, pool_id) if pool_id else None
 
@@ -108,13 +111,19 @@ class Desk:
 
     def ask_other_channels(self, pool_id: int, project_id: int, write: Callable[[Say], Message]) -> None:
         """Ask the people of all other projects."""
-        for chat in channels_of(self.session, pool_id):
-            if chat.project_id != project_id and chat is not self.here:
-                self._ask(chat, write(self.say_in(chat)))
+        written: dict[Say, Message] = {}  # many channels speak the same language
+        chats = [one for one in channels_of(self.session, pool_id) if one.project_id != project_id]
+        fresh = outbox.never_asked(self.session, [chat.id for chat in chats])
+        for chat in chats:
+            if chat is not self.here:
+                say = self.say_in(chat)
+                message = written[say] = written.get(say) or write(say)
+                self._ask(chat, message, is_first=chat.id in fresh)
 
-    def _ask(self, chat: Chat, message: Message) -> None:
+    def _ask(self, chat: Chat, message: Message, *, is_first: bool = False) -> None:
         """Ask at most once in 15 minutes: what comes up meanwhile joins the message that waits."""
-        last, not_before = outbox.last_ask(self.session, chat.id), self._channel_time(chat)
+        last = None if is_first else outbox.last_ask(self.session, chat.id)
+        not_before = self._channel_time(chat)
         if last is not None and last.delivery_id is None:
             together = asked_together(Message.from_json(last.payload), message)
             if len(together.choices) <= ASKED_CHOICES_MAX:

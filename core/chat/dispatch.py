@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from core.chat import inbox, outbox
+from core.chat import comings, inbox, outbox
 from core.chat.desk import Desk
 from core.chat.handling import Handling, House
 from core.chat.message import Event, Incoming, Message, Priority
-from core.identity import account_of, chat_of, move_chat
+from core.identity import account_of, chat_of
+from core.store import Trouble, announce, trouble_of
 from core.tables_chat import Inbox
 
 if TYPE_CHECKING:
@@ -21,31 +22,39 @@ __all__ = ["House", "dispatch_all", "dispatch_next"]
 
 log = logging.getLogger(__name__)
 FAULTS_MAX = 3
+CONFLICTS_MAX = 10  # in a row, of one event
+CHANGED = "dpool_changed"  # what is announced when something else may be due
 PEOPLE = frozenset({Incoming.TEXT, Incoming.PRESS})  # somebody waits for an answer
-SHOWS_OPEN = PEOPLE | {Incoming.ADDED, Incoming.BACK}  # a chat in which this happens can be written to
 
 
 def dispatch_next(house: House, now: datetime) -> bool:
     """Handle the oldest waiting event; return whether there was one.
 
-    A fault of the program rolls everything back; after three the event is set aside and its sender told, once.
+    A fault of the program rolls everything back; after three the event is set aside and its sender told, once. When
+    two processes get into each other's way it is done again; when the store is out of reach, that is raised.
     """
-    row_id = 0
-    try:
-        with house.store.write() as session:
-            row = inbox.next_waiting(session)
-            if row is None:
-                return False
-            row_id = row.id
-            _handle(house, session, row, now)
-            row.done_at = now
-    except Exception as error:
-        if not row_id:
-            raise  # the store is out of reach: nothing is wrong with the event
-        log.exception("event %s could not be handled", row_id)
-        house.on_fault(error)
-        _count_fault(house, row_id, error, now)
-    return True
+    row_id, conflicts = 0, 0
+    while True:
+        try:
+            with house.store.write() as session:
+                row = inbox.next_waiting(session)
+                if row is None:
+                    return False
+                row_id = row.id
+                _handle(house, session, row, now)
+                row.done_at = now
+                announce(session, outbox.WRITTEN, CHANGED)
+        except Exception as error:
+            trouble = trouble_of(error)
+            if trouble is Trouble.CONFLICT and conflicts < CONFLICTS_MAX:
+                conflicts += 1
+                continue
+            if not row_id or trouble is Trouble.OUTAGE:
+                raise  # nothing is wrong with the event
+            log.exception("event %s could not be handled", row_id)
+            house.on_fault(error)
+            _count_fault(house, row_id, error, now)
+        return True
 
 
 def dispatch_all(house: House, now: datetime) -> int:
@@ -59,7 +68,7 @@ def dispatch_all(house: House, now: datetime) -> int:
 def _count_fault(house: House, row_id: int, error: Exception, now: datetime) -> None:
     """Leave the event for another try, or set it aside, so that it holds up nobody."""
     with house.store.write() as session:
-        row = session.get_one(Inbox, row_id)
+        row = session.get_one(Inbox, row_id, with_for_update=True)
         row.fault = f"{row.fault} {type(error).__name__}".strip()
         if len(row.fault.split()) < FAULTS_MAX or row.done_at is not None:
             return
@@ -87,17 +96,13 @@ def _handle(house: House, session: Session, row: Inbox, now: datetime) -> None:
     desk = Desk(session, now, f"in:{row.id}", language=house.language)
     account = account_of(session, event.sender) if event.sender is not None else None
     chat = chat_of(session, event.place, account)
-    if event.kind in SHOWS_OPEN:
-        outbox.switch_on(session, chat)
-    if event.kind is Incoming.GONE:
-        chat.off_at = now
-    elif event.kind is Incoming.MOVED:
-        move_chat(session, chat, event.moved_to)
-    elif account is not None:
-        handling = Handling(house, desk, event, chat, account)
-        if event.kind is Incoming.TEXT:
-            handling.text()
-        elif event.kind is Incoming.PRESS:
-            handling.press()
-        elif event.kind is Incoming.ADDED:
-            handling.run("start", answer_silence=True)
+    comings.open_up(session, event, chat)
+    if comings.follow(house, desk, event, chat) or account is None:
+        return
+    if event.kind is Incoming.TEXT:
+        comings.drop_greeting_for(session, event, chat)
+        Handling(house, desk, event, chat, account).text()
+    elif event.kind is Incoming.PRESS:
+        Handling(house, desk, event, chat, account).press()
+    elif event.kind is Incoming.ADDED:
+        comings.greet(house, desk, event, chat, account)

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import Session, col, func, select
 
 from core import batches, recurring, reports
-from core.chat import inbox, notices
+from core.chat import inbox, notices, outbox
 from core.chat.desk import Desk
+from core.chat.telling import Telling, resume
 from core.events import Event, PledgeEnded, Released, ReminderDue
 from core.rounds.hold import decide_outside, hold
-from core.store import lock_pool
-from core.tables import Batch, Claim, Good, Member, Pledge, Pool, Product, Task
+from core.store import Trouble, announce, lock_pool, trouble_of
+from core.tables import Batch, Claim, Good, Member, Pledge, Pool, Product, Round, Task
 from core.tables_chat import Outbox
 from core.tasks import reopen, set_deadline
 
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 CATCH_UP_MAX = timedelta(minutes=2)
 RETRY_AFTER = timedelta(seconds=1)
 FAULT_RETRY_AFTER = timedelta(minutes=1)
+CONFLICTS_MAX = 10  # in a row, of one thing that is due
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,8 @@ def _look(house: House, now: datetime, tried: set[Due]) -> tuple[list[Due], date
         ]
         rounds = select(Pool.id, Pool.round_due_at).where(col(Pool.round_due_at) <= now)
         found += [Due(at, ROUND, pool_id, 0) for pool_id, at in session.exec(rounds) if at is not None]
+        untold = select(Round.due_at, Round.pool_id, Round.id).where(col(Round.told_id).is_not(None))
+        found += [Due(at, TELLING, pool_id, row_id) for at, pool_id, row_id in session.exec(untold) if at is not None]
         return sorted(set(found) - tried), next_due(session, now)
 
 
@@ -105,14 +109,21 @@ def _is_behind(house: House, now: datetime, is_caught_up: Callable[[], bool]) ->
         return not is_caught_up() or inbox.count_waiting(session, now) > 0
 
 
-def _succeeds(house: House, due: Due, now: datetime) -> bool:
-    """Do one due thing in a transaction of its own; return whether that went well."""
+def _succeeds(house: House, due: Due, now: datetime, tries: int = CONFLICTS_MAX) -> bool:
+    """Do one due thing in a transaction of its own; return whether that went well. A store out of reach is raised."""
     try:
         if due.kind == ROUND:
             _hold_round(house, due.pool_id, now)
+        elif due.kind == TELLING:
+            resume(house, due.pool_id, due.row_id, now)
         else:
             _do(house, KINDS[due.kind], due, now)
     except Exception as error:
+        trouble = trouble_of(error)
+        if trouble is Trouble.OUTAGE:
+            raise
+        if trouble is Trouble.CONFLICT and tries:
+            return _succeeds(house, due, now, tries - 1)
         log.exception("%s could not be done", due)
         house.on_fault(error)
         return False
@@ -131,6 +142,7 @@ def _do(house: House, kind: Kind, due: Due, now: datetime) -> None:
         desk = Desk(session, now, key, language=house.language)
         notices.tell(desk, happened)
         desk.draw()
+        announce(session, outbox.WRITTEN)
 
 
 def _hold_round(house: House, pool_id: int, now: datetime) -> None:
@@ -139,10 +151,9 @@ def _hold_round(house: House, pool_id: int, now: datetime) -> None:
         return
     with house.store.write() as session:
         held = hold(session, pool_id, decided, now, house.entropy)
-        if held is not None:
-            desk = Desk(session, now, f"round:{pool_id}:{held.round.number}", language=house.language)
-            notices.tell(desk, [held])
-            desk.draw()
+        row_id = held.round.id if held is not None else 0
+    if held is not None:
+        Telling(house, pool_id, row_id, held.inputs, held.outcome, now).run()
 
 
 # What is done, by kind
@@ -179,3 +190,4 @@ KINDS = (
     Kind("pledge", Pledge, col(Pledge.by_at), (col(Pledge.ended_at).is_(None),), _end_pledge),
 )
 ROUND = len(KINDS)
+TELLING = ROUND + 1  # what a process that died had not told of a round

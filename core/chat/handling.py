@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import select
 
+from core import codes
 from core.chat import access, arguments, notices, outbox, wizard
 from core.chat.command import Command, Press, Table
 from core.chat.context import Context
@@ -16,7 +17,7 @@ from core.chat.parameters import Kind
 from core.chat.plain_words import as_command
 from core.chat.text import Text
 from core.clean import shorten
-from core.errors import NotAdmittedError, Refusal
+from core.errors import NotAdmittedError, Refusal, UnknownCodeError
 from core.identity import private_chat
 from core.numbers import NumberBoundsError, tries_number
 from core.tables_chat import Account, Card, Chat, Delivery, Person
@@ -221,6 +222,8 @@ class Handling:
             with self.session.begin_nested():
                 access.admit(context, command.who, pool_id, project_id)
                 values = arguments.read(rest, command.parameters, context.now, context.say.zone)
+                if "code" in values:
+                    codes.check_tries(self.account, context.now)
                 replies = context.run(command, values)
                 self.session.flush()
         except Refusal as refusal:
@@ -238,6 +241,8 @@ class Handling:
 
     def _refuse(self, context: Context, refusal: Refusal, pool_id: int) -> None:
         context.events.clear()
+        if isinstance(refusal, UnknownCodeError):
+            codes.count_wrong(self.account, context.now)
         if isinstance(refusal, NotAdmittedError):
             access.ask_to_join(context)
             self._tell(context)
@@ -246,7 +251,7 @@ class Handling:
             self._toast(reply.text)
             return
         choices = tuple(replace(one, pool_id=one.pool_id or pool_id) for one in reply.choices)
-        message = Message(reply.text, choices, reply.answers, reply_to=self.event.ref)
+        message = Message(reply.text, choices, reply.answers, reply_to=self.event.ref, mentions=self._asked(reply))
         self.desk.post(self.chat, message, Priority.REPLY)
 
     def _unknown(self, context: Context) -> None:
@@ -261,7 +266,16 @@ class Handling:
     def _send(self, context: Context, reply: Reply) -> None:
         pool_id = context.pool_id if context.has_pool else 0
         choices = tuple(replace(one, pool_id=one.pool_id or pool_id) for one in reply.choices)
-        message = Message(reply.text, choices, reply.answers, reply.subject, self.event.ref, file=reply.file)
+        message = Message(
+            reply.text,
+            choices,
+            reply.answers,
+            reply.subject,
+            self.event.ref,
+            mentions=self._asked(reply),
+            group_link=reply.group_link,
+            file=reply.file,
+        )
         if reply.where is Where.PRIVATE and not context.is_private:
             self._send_private(context, message, pool_id)
         elif reply.where is Where.EDIT and self.pressed is not None:
@@ -271,6 +285,10 @@ class Handling:
             self._toast(Text.of(str(reply.text).split("\n", maxsplit=1)[0]))
         else:
             self.desk.post(self.chat, message, Priority.REPLY, pool_id=pool_id)
+
+    def _asked(self, reply: Reply) -> tuple[int, ...]:
+        """Return whom a question is for where no message of theirs shows it: who pressed a button."""
+        return (self.account.id,) if self.event.kind is Incoming.PRESS and reply.answers else ()
 
     def _shows(self, pressed: Delivery, subject: str) -> bool:
         """Tell whether the pressed message is the live card of a subject, so that it follows by itself."""
@@ -287,4 +305,5 @@ class Handling:
             return
         text = context.say("That's for you alone.")
         link = (str(context.say("See mine")), f"run-{context.text.split()[0]}")
-        self.desk.post(self.chat, Message(text, reply_to=self.event.ref, link=link), Priority.REPLY)
+        message = Message(text, reply_to=self.event.ref, mentions=(self.account.id,), link=link)
+        self.desk.post(self.chat, message, Priority.REPLY)

@@ -1,32 +1,63 @@
-"""The inbox: events are kept here before the platform hears that they arrived, each once."""
+"""The inbox: events are kept here before the platform hears that they arrived, each once.
+
+On a server any number of processes dispatch, each event in one of them: whoever takes one locks its chat until the
+transaction ends, so that the next event of that chat waits and other chats go on.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, func, select
 
+from core.store import announce, is_on_server
 from core.tables_chat import Inbox
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from sqlmodel import Session
 
 
+CHAT_LOCK = 0x64706301  # "dpc" and a number: the class of the locks on chats
+PAGE_ROWS = 50
+RECEIVED = "dpool_received"  # what is announced when an event has been kept
+
+
 def receive(session: Session, platform: str, event_id: str, chat: str, payload: dict[str, Any], now: datetime) -> bool:
     """Keep an event; return whether it is new. `chat` is what order is kept in."""
-    known = select(Inbox.id).where(Inbox.platform == platform, Inbox.event_id == event_id)
-    if session.exec(known).first() is not None:
-        return False
-    session.add(Inbox(platform=platform, event_id=event_id, chat=chat, payload=payload, received_at=now))
-    return True
+    insert = postgresql.insert if is_on_server(session) else sqlite.insert
+    row = Inbox(platform=platform, event_id=event_id, chat=chat, payload=payload, received_at=now)
+    statement = insert(Inbox).values(row.model_dump(exclude={"id"})).on_conflict_do_nothing()
+    is_new = session.exec(statement.returning(col(Inbox.id))).first() is not None
+    if is_new:
+        announce(session, RECEIVED)
+    return is_new
 
 
 def next_waiting(session: Session) -> Inbox | None:
-    """Return the oldest event that is not dispatched yet."""
+    """Return the oldest event that is not dispatched yet; on a server, of the chats that nobody else is at."""
     query = select(Inbox).where(col(Inbox.done_at).is_(None)).order_by(col(Inbox.id)).limit(1)
-    return session.exec(query).first()
+    if not is_on_server(session):
+        return session.exec(query).first()
+    passed: set[str] = set()
+    while chats := _chats_waiting(session, passed):
+        for chat in chats:
+            passed.add(chat)
+            if session.exec(select(func.pg_try_advisory_xact_lock(CHAT_LOCK, func.hashtext(chat)))).one():
+                # Only now is it sure that whoever had the chat before has committed.
+                row = session.exec(query.where(Inbox.chat == chat).with_for_update()).first()
+                if row is not None:
+                    return row
+    return None
+
+
+def _chats_waiting(session: Session, passed: Collection[str]) -> list[str]:
+    """Return the chats of the oldest events that wait, but for those passed already; in order, each once."""
+    query = select(Inbox.chat).where(col(Inbox.done_at).is_(None), col(Inbox.chat).not_in(passed))
+    return list(dict.fromkeys(session.exec(query.order_by(col(Inbox.id)).limit(PAGE_ROWS))))
 
 
 def count_waiting(session: Session, until: datetime | None = None) -> int:

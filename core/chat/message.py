@@ -9,6 +9,11 @@ from typing import Any, Self
 from core.chat.text import Text
 from core.identity import Place, Sender
 
+OPTIONAL_FIELDS = (
+    *("answers", "subject", "reply_to", "toast_for", "mentions"),
+    *("link", "group_link", "file", "merges", "edits"),
+)
+
 
 class Incoming(StrEnum):
     """Kinds of events that adapters put into the inbox."""
@@ -21,6 +26,8 @@ class Incoming(StrEnum):
     GONE = "gone"
     BACK = "back"
     MOVED = "moved"
+    NAMELESS = "nameless"  # written by somebody who hides who they are
+    UNREADABLE = "unreadable"  # written, but its key never came
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +102,8 @@ class Reply:
     """What a handler answers. `answers`: plain text in reply to it runs as this command with the text behind it.
 
     `subject` makes it the live card of something ("task 12"). `where` EDIT replaces the message whose choice was
-    pressed; PRIVATE goes to the sender's private chat. `file` is (name, content) to be handed over.
+    pressed; PRIVATE goes to the sender's private chat. `file` is (name, content) to be handed over. `group_link`:
+    (label, start parameter) of a button that adds the bot to a group, where a platform has such.
     """
 
     text: Text
@@ -104,6 +112,7 @@ class Reply:
     subject: str = ""
     where: Where = Where.HERE
     file: tuple[str, str] | None = None
+    group_link: tuple[str, str] | None = None
 
 
 class Priority(IntEnum):
@@ -121,7 +130,8 @@ class Message:
     """A message as it goes to a chat: final text and choices, ready for any platform to render.
 
     `reply_to`: the id of the message it answers there. `toast_for`: the press it answers. `mentions`: the accounts
-    that it concerns. `link`: (label, start parameter) of a button that opens the private chat.
+    that it concerns. `link`: (label, start parameter) of a button that opens the private chat, `group_link` of one that
+    adds the bot to a group.
     `merges`: a notice that may share a message with others. `edits`: the delivery whose message it replaces.
     """
 
@@ -133,6 +143,7 @@ class Message:
     toast_for: str = ""
     mentions: tuple[int, ...] = ()
     link: tuple[str, str] | None = None
+    group_link: tuple[str, str] | None = None
     file: tuple[str, str] | None = None
     merges: bool = False
     edits: int = 0
@@ -140,7 +151,7 @@ class Message:
     def to_json(self) -> dict[str, Any]:
         """Return what is kept of it; empty fields are left out."""
         value: dict[str, Any] = {"text": self.text.to_json(), "choices": [choice.to_json() for choice in self.choices]}
-        for name in ("answers", "subject", "reply_to", "toast_for", "mentions", "link", "file", "merges", "edits"):
+        for name in OPTIONAL_FIELDS:
             if getattr(self, name):
                 value[name] = getattr(self, name)
         return value
@@ -156,7 +167,7 @@ class Message:
     @property
     def can_merge(self) -> bool:
         """Tell whether nothing but text is in it, so that as a notice it may share a message with others."""
-        return not (self.choices or self.answers or self.subject or self.link or self.file)
+        return not (self.choices or self.answers or self.subject or self.link or self.group_link or self.file)
 
     def plain(self, prefix: str = "/") -> str:
         """Return the text as plain lines, choices last: what the console and transcripts show."""

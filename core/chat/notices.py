@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from core import events as ev
-from core.chat import notices_goods, notices_tasks, report, views
+from core.chat import notices_goods, notices_tasks, views
+from core.chat.accounts import account_shown
 from core.chat.cards import good_subject, task_subject
 from core.chat.choices import quoted
-from core.chat.message import Choice, Message
+from core.chat.message import Choice, Message, Priority
+from core.identity import private_chat_of
 from core.members import maintainers
-from core.rounds.hold import RoundHeld
-from core.tables import Good, Pool, Product, Task
+from core.tables import Pool, Product, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -67,6 +68,19 @@ def _admitted(desk: Desk, event: ev.Admitted) -> None:
     desk.to_member(event.member, write)
 
 
+def _linked(desk: Desk, event: ev.Linked) -> None:
+    """Tell the other accounts at once, in their private chats: should it be news to them, they can say so."""
+    for account in event.others:
+        chat = private_chat_of(desk.session, account)
+        if chat is not None:
+            say = desk.say_in(chat)
+            text = say(
+                "{account} is one person with you now. You didn't do that? Tell your pool's stewards: `/pool`",
+                account=account_shown(say, event.account),
+            )
+            desk.post(chat, Message(text), Priority.NOTICE)
+
+
 def _project_founded(desk: Desk, event: ev.ProjectFounded) -> None:
     pool = desk.session.get_one(Pool, event.project.pool_id)
 
@@ -82,25 +96,11 @@ def _project_founded(desk: Desk, event: ev.ProjectFounded) -> None:
     desk.to_stewards(pool, write, but=event.member.id)
 
 
-def _round_held(desk: Desk, event: RoundHeld) -> None:
-    for claimed in event.applied.claimed:
-        desk.mark(claimed.task.pool_id, task_subject(claimed.task))
-    for result in event.outcome.tasks:
-        desk.mark(event.pool.id, f"task {result.number}")
-    for demand in event.outcome.goods:
-        desk.mark(event.pool.id, f"good {demand.good_id}")
-    for want in event.applied.ran_out:
-        notices_goods.ran_out(
-            desk, ev.Unwanted(desk.session.get_one(Good, (want.pool_id, want.good_id)), want, ran_out=True)
-        )
-    report.send(desk, event)
-
-
 WRITERS: dict[type, Callable[[Desk, Any], None]] = {
     **notices_tasks.WRITERS,
     **notices_goods.WRITERS,
     ev.JoinRequested: _join_requested,
     ev.Admitted: _admitted,
+    ev.Linked: _linked,
     ev.ProjectFounded: _project_founded,
-    RoundHeld: _round_held,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from core import events as ev
-from core.chat import report, views
+from core.chat import cards, report, views
 from core.chat.choices import quoted
 from core.chat.message import Choice, Message
 from core.tables import Member, Pool, Project
@@ -15,6 +15,16 @@ if TYPE_CHECKING:
 
     from core.chat.desk import Desk
     from core.chat.say import Say
+
+
+def _created(desk: Desk, event: ev.GoodCreated) -> None:
+    """Show the good's card in the project's other channels, as a new task's."""
+
+    def write(say: Say) -> Message:
+        text, choices, answers = cards.face(desk.session, say, event.good.pool_id, cards.good_subject(event.good))
+        return Message(text, choices, answers, cards.good_subject(event.good))
+
+    desk.to_channels(event.good.pool_id, event.product.project_id, write)
 
 
 def _batch_made(desk: Desk, event: ev.BatchMade) -> None:
@@ -150,6 +160,7 @@ def _pledge_ended(desk: Desk, event: ev.PledgeEnded) -> None:
 
 
 WRITERS: dict[type, Callable[[Desk, Any], None]] = {
+    ev.GoodCreated: _created,
     ev.BatchMade: _batch_made,
     ev.BatchOffered: _batch_offered,
     ev.BatchExpired: _expired,

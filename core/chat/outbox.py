@@ -1,7 +1,8 @@
 """The outbox: messages wait here until a sender binds them to a delivery, sends it and says how it went.
 
 A delivery is final: retries send the same text under the same key. Its number and the position of a choice in it are
-what a button carries.
+what a button carries. On a server any number of processes send: they bind one after another, and a chat with something
+under way is left out by all of them. Whoever dispatches is never waited for.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, func, or_, select
 
 from core.chat.message import Failure, Message, Priority, merged
-from core.store import add_now
+from core.store import add_now, is_on_server
 from core.tables_chat import Card, Chat, Delivery, Outbox
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from sqlmodel import Session
@@ -27,6 +28,9 @@ LEASE = timedelta(seconds=60)
 TOAST_AGE_MAX = timedelta(seconds=30)  # whoever pressed has been answered by then, or has gone on
 ATTEMPTS_MAX = 60
 BACKOFF_SECONDS_MAX = 600  # with it, sixty attempts last nine hours: an outage loses nothing
+REST_MAX = timedelta(seconds=30)  # a chat waits so long for a message that is to be tried again
+TURN_LOCK = 0x64706302  # "dpc" and a number: the class of the locks by which senders bind in turn
+WRITTEN = "dpool_written"  # what is announced when there is something to send
 GONE = "gone: "  # marks what is parked until its chat is back
 MAYBE = "may have arrived: "  # marks the fault of a delivery that is sent once more all the same
 
@@ -47,6 +51,51 @@ def post(
     row = Outbox(key=key, platform=chat.platform, chat_id=chat.id, priority=priority, payload=message.to_json())
     row.created_at, row.not_before = now, not_before
     return add_now(session, row)
+
+
+def bind(
+    session: Session,
+    platform: str,
+    now: datetime,
+    *,
+    count: int,
+    busy_chats: Collection[int] = (),
+    card_seconds: int = 3,
+    repeats_safely: bool = False,
+    sender: int = 0,
+) -> list[Delivery]:
+    """Return up to `count` deliveries to be sent now, each to another chat, none to a chat that waits for one.
+
+    A toast is no message in a chat: it waits for nothing there, and nothing waits for it. `sender` is the
+    process that will send them; the rest is as in `bind_next`.
+    """
+    if is_on_server(session):
+        session.exec(select(func.pg_advisory_xact_lock(TURN_LOCK, func.hashtext(platform))))
+    busy = {*busy_chats, *_chats_waiting(session, platform, now)}
+    found: list[Delivery] = []
+    while len(found) < count:
+        delivery = bind_next(
+            session, platform, now, busy_chats=busy, card_seconds=card_seconds, repeats_safely=repeats_safely
+        )
+        if delivery is None:
+            break
+        delivery.sender = sender
+        found.append(delivery)
+        if delivery.priority != Priority.TOAST:
+            busy.add(delivery.chat_id)
+    return found
+
+
+def _chats_waiting(session: Session, platform: str, now: datetime) -> Sequence[int]:
+    """Return the chats in which a message is under way, or is tried again soon: so a chat's messages keep their order.
+
+    What is tried again later than that holds up nobody, and neither does a toast.
+    """
+    is_soon = col(Delivery.retry_at) <= now + REST_MAX
+    query = select(Delivery.chat_id).where(Delivery.platform == platform, Delivery.state == "ready")
+    query = query.where(Delivery.priority != Priority.TOAST, col(Delivery.retry_at) > now)
+    query = query.where(or_(col(Delivery.sent_at).is_not(None), is_soon))
+    return session.exec(query).all()
 
 
 def bind_next(
@@ -83,9 +132,10 @@ def _next_try(
         .join(Chat, col(Chat.id) == col(Delivery.chat_id))
         .where(Delivery.platform == platform, Delivery.state == "ready", col(Chat.off_at).is_(None))
         .where(or_(col(Delivery.retry_at).is_(None), col(Delivery.retry_at) <= now))
-        .where(col(Delivery.chat_id).not_in(busy_chats))
+        .where(or_(Delivery.priority == Priority.TOAST, col(Delivery.chat_id).not_in(busy_chats)))
         .order_by(col(Delivery.priority), col(Delivery.id))
         .limit(1)
+        .with_for_update(of=Delivery, skip_locked=True)
     )
     while (delivery := session.exec(query).first()) is not None:
         if _is_stale(delivery.priority, delivery.created_at, now) or _is_superseded(session, delivery):
@@ -123,9 +173,10 @@ def _next_row(session: Session, platform: str, now: datetime, busy_chats: Collec
         .join(Chat, col(Chat.id) == col(Outbox.chat_id))
         .where(Outbox.platform == platform, col(Outbox.delivery_id).is_(None), col(Chat.off_at).is_(None))
         .where(or_(col(Outbox.not_before).is_(None), col(Outbox.not_before) <= now))
-        .where(col(Outbox.chat_id).not_in(busy_chats))
+        .where(or_(Outbox.priority == Priority.TOAST, col(Outbox.chat_id).not_in(busy_chats)))
         .order_by(col(Outbox.priority), col(Outbox.id))
         .limit(1)
+        .with_for_update(of=Outbox, skip_locked=True)
     )
     while (row := session.exec(query).first()) is not None and _is_stale(row.priority, row.created_at, now):
         _bind(session, [row], now).state = "dropped"
@@ -145,7 +196,7 @@ def _mergeable(session: Session, row: Outbox, now: datetime) -> list[Outbox]:
     )
     rows: list[Outbox] = []
     length = 0
-    for one in session.exec(query.order_by(col(Outbox.id)).limit(MERGED_MAX)):
+    for one in session.exec(query.order_by(col(Outbox.id)).limit(MERGED_MAX).with_for_update(skip_locked=True)):
         length += len(str(Message.from_json(one.payload).text))
         if not one.payload.get("merges") or (rows and length > MERGED_CHARACTERS_MAX):
             break
@@ -158,7 +209,7 @@ def _bind(session: Session, rows: list[Outbox], now: datetime) -> Delivery:
     message = merged([Message.from_json(row.payload) for row in rows])
     delivery = Delivery(key=first.key, platform=first.platform, chat_id=first.chat_id, priority=first.priority)
     delivery.payload, delivery.created_at = message.to_json(), now
-    original = session.get_one(Delivery, message.edits) if message.edits else None
+    original = session.get(Delivery, message.edits) if message.edits else None
     if original is not None and original.ref is not None:
         # Without a reference nobody knows which message it is: then what would replace it comes as a new one.
         delivery.edits, delivery.ref = original.edits or original.id, original.ref
@@ -174,11 +225,19 @@ def _leased(delivery: Delivery, now: datetime) -> Delivery:
     return delivery
 
 
-def recover(session: Session, platform: str) -> None:
-    """After a restart, take up at once what a sender of this platform left without saying how it went."""
+def recover(session: Session, platform: str, gone: Collection[int] | None = None) -> None:
+    """Take up at once what senders of this platform left without saying how it went: all of them, or who is `gone`."""
     query = select(Delivery).where(Delivery.platform == platform, Delivery.state == "ready")
-    for delivery in session.exec(query.where(col(Delivery.sent_at).is_not(None))):
+    if gone is not None:
+        query = query.where(col(Delivery.sender).in_(gone))
+    for delivery in session.exec(query.where(col(Delivery.sent_at).is_not(None)).with_for_update(skip_locked=True)):
         delivery.retry_at = None
+
+
+def senders(session: Session, platform: str) -> set[int]:
+    """Return the processes that have something of a platform under way."""
+    query = select(Delivery.sender).where(Delivery.platform == platform, Delivery.state == "ready")
+    return set(session.exec(query.where(col(Delivery.sent_at).is_not(None))))
 
 
 def _draw_card(
@@ -194,7 +253,9 @@ def _draw_card(
         .where(col(Card.marked_at).is_not(None), col(Card.chat_id).not_in(busy_chats))
         .where(or_(col(Card.drawn_at).is_(None), col(Card.drawn_at) <= now - timedelta(seconds=card_seconds)))
     )
-    for card, original in session.exec(query.order_by(col(Card.marked_at), col(Card.id))):
+    query = query.order_by(col(Card.marked_at), col(Card.id)).limit(1).with_for_update(of=Card, skip_locked=True)
+    while (found := session.exec(query).first()) is not None:
+        card, original = found
         card.marked_at = None
         if card.wanted == card.shown:
             continue
@@ -258,10 +319,17 @@ def count_waiting(session: Session) -> int:
     return count + session.exec(deliveries.where(is_on, Delivery.state == "ready")).one()
 
 
+def never_asked(session: Session, chat_ids: Collection[int]) -> set[int]:
+    """Return which of these chats have had no message that needs somebody's action: most, where many are asked."""
+    asked = select(Outbox.chat_id).where(col(Outbox.chat_id).in_(chat_ids), Outbox.priority == Priority.ASK)
+    return set(chat_ids) - set(session.exec(asked.distinct()).all())
+
+
 def last_ask(session: Session, chat_id: int) -> Outbox | None:
-    """Return the last message of a chat that needs somebody's action, sent or not."""
+    """Return the last message of a chat that needs somebody's action, sent or not; nobody binds it meanwhile."""
     query = select(Outbox).where(Outbox.chat_id == chat_id, Outbox.priority == Priority.ASK)
-    return session.exec(query.order_by(col(Outbox.id).desc()).limit(1)).first()
+    query = query.order_by(col(Outbox.id).desc()).limit(1).with_for_update()
+    return session.exec(query, execution_options={"populate_existing": True}).first()
 
 
 def message_shown(session: Session, chat_id: int, ref: str) -> Delivery | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, select
 
 from core import sharing
+from core.bulk import sliced
 from core.chat import views
 from core.chat.choices import quoted
 from core.chat.message import Choice, Message
@@ -67,28 +68,30 @@ def by_member(outcome: Outcome) -> dict[int, MemberOutcome]:
     return {member_id: one for member_id, one in sorted(found.items()) if one != MemberOutcome()}
 
 
-def send(desk: Desk, event: RoundHeld) -> None:
-    """Tell every member what changed for them."""
-    for member_id, outcome in by_member(event.outcome).items():
-        member = desk.session.get_one(Member, (event.pool.id, member_id))
-
-        def write(say: Say, outcome: MemberOutcome = outcome, member: Member = member) -> Message:
-            return message(desk.session, say, event, member, outcome)
-
-        desk.to_member(member, write)
+def tell(desk: Desk, event: RoundHeld, member: Member, outcome: MemberOutcome) -> None:
+    """Tell a member what changed for them."""
+    desk.to_member(member, lambda say: message(desk.session, say, event, member, outcome))
 
 
-def concerns_unreachable(session: Session, event: RoundHeld, project_id: int) -> bool:
+def affected(outcome: Outcome) -> set[int]:
+    """Return the members for whom a round changed something."""
+    found = {winner for task in outcome.tasks for winner in task.winners}
+    found |= {one.member_id for one in outcome.wants if one.too_dear or one.got or one.bid >= 0}
+    found |= {one.member_id for one in outcome.credits if one.credited}
+    return found | {one.member_id for one in outcome.shares if one.amount}
+
+
+def concerns_unreachable(session: Session, pool_id: int, project_id: int, changed: set[int]) -> bool:
     """Tell whether something changed for somebody in a project whom no private chat reaches."""
+    members = select(Membership.member_id).where(Membership.pool_id == pool_id, Membership.project_id == project_id)
+    concerned = sorted(changed.intersection(session.exec(members).all()))
     is_open = select(Chat.id).join(Account, col(Account.id) == col(Chat.account_id))
     is_open = is_open.where(Account.person_id == Member.person_id, col(Chat.off_at).is_(None))
-    query = (
-        select(Member.id)
-        .join(Membership, (col(Membership.pool_id) == Member.pool_id) & (col(Membership.member_id) == Member.id))
-        .where(Member.pool_id == event.pool.id, Membership.project_id == project_id)
-        .where(col(Member.person_id).is_not(None), ~is_open.exists())
+    unreachable = select(Member.id).where(
+        Member.pool_id == pool_id, col(Member.person_id).is_not(None), ~is_open.exists()
     )
-    return not by_member(event.outcome).keys().isdisjoint(session.exec(query).all())
+    queries = (unreachable.where(col(Member.id).in_(part)).limit(1) for part in sliced(concerned))
+    return any(session.exec(query).first() is not None for query in queries)
 
 
 def message(session: Session, say: Say, event: RoundHeld, member: Member, outcome: MemberOutcome) -> Message:

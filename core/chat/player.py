@@ -18,13 +18,14 @@ from core.chat.dispatch import House, dispatch_all
 from core.chat.due import run_due
 from core.chat.message import Event, Incoming, Message, Priority
 from core.identity import Place, Sender, account_of, chat_of
-from core.store import Store
 from core.tables_chat import Account, Chat, Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sqlmodel import Session
+
+    from core.store import Store
 
 PRESS = re.compile(r"\[(?P<label>[^\]]+)\] *")
 BOT_NAMES = frozenset({"pool", "dpool"})
@@ -44,15 +45,21 @@ class Shown:
     is_new: bool
 
 
+def as_plain(platform: str, message: Message) -> str:
+    """Return a message as plain lines, with the sign before commands that people type on its platform."""
+    return message.plain("!" if platform == "matrix" else "/")
+
+
 @dataclass(slots=True)
 class Player:
-    """Plays steps against a store. `on_shown` is called for everything that chats see.
+    """Plays steps against a store. `on_shown` is called for everything that chats see, as `render` makes it look.
 
     What it remembers is what people see and remember; the program itself has only its store.
     """
 
     store: Store
     on_shown: Callable[[Shown], None] = lambda _shown: None
+    render: Callable[[str, Message], str] = as_plain
     now: datetime = START
     shown: list[Shown] = field(default_factory=list)
     messages: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -151,7 +158,6 @@ class Player:
         """Let go of everything in memory and start again on the same store."""
         self.shown = []
         self.store.close()
-        self.store = Store(self.store.url)
         self._start()
         with self.store.write() as session:
             for platform in _platforms(session):
@@ -181,7 +187,7 @@ class Player:
         is_new = delivery.edits is None and delivery.priority != Priority.TOAST
         if is_new:
             self.messages[key].append(delivery.id)
-        text = message.plain("!" if platform == "matrix" else "/")
+        text = self.render(platform, message)
         if text:
             shown = Shown(key, text, is_new)
             self.shown.append(shown)

@@ -6,7 +6,8 @@ An adapter for a platform P is a package `adapters.P` with a function
 
 `settings` is P's model in `adapters.settings`, `door` the way in (`adapters.post.Door`): it keeps events in the inbox
 before the platform hears that they arrived. `bot.main` imports the package only when P is configured, then calls
-`start()` once, `run()` and `send()` side by side until one of them raises or the bot ends, and `stop()` at last.
+`start()` once, `run()` and `send()` side by side until one of them raises or the bot ends, and `stop()` at last. Of
+several processes on one database one at a time calls `run()`; for a platform that `sends_apart` any of them `send()`.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class Adapter(Protocol):
     platform: str
     card_seconds: int  # a card is edited at most once in so many seconds
     repeats_safely: bool  # the platform takes a parcel's key twice for once
+    sends_apart: bool  # may send in a process that does not receive: `start()` and `send()` without `run()`
 
     async def start(self) -> None:
         """Connect. Raises AdapterError when the settings do not work."""

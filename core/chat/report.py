@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
 from core import demand
+from core.bulk import sliced
 from core.chat import own_report, views
 from core.chat.choices import quoted
 from core.chat.message import Choice, Message
@@ -16,64 +19,76 @@ from core.chat.text import Text, joined
 from core.identity import channels_of
 from core.members import maintainers
 from core.projects import projects
-from core.rounds.inputs import Outcome
+from core.rounds.kept import Kept
 from core.tables import Good, Pledge, Pool, Product, Round, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sqlmodel import Session
 
     from core.chat.desk import Desk
     from core.chat.say import Say
     from core.rounds.hold import RoundHeld
-    from core.rounds.inputs import GoodResult, Inputs, ProductResult, TaskResult
+    from core.rounds.inputs import GoodResult, Inputs, Outcome, ProductResult, TaskResult
 
 LINES_MAX = 12
+Whose = frozenset[int]  # the projects that a line is about
 DOUBLE_WEIGHT = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a report, whose it is, and the choices it offers them."""
+    """One line of a report, and the choices it offers those whose it is."""
 
     text: Text
-    project_ids: frozenset[int] = frozenset()
     choices: tuple[Choice, ...] = ()
 
 
+Writer = Callable[["Say"], Line]
+
+
 def send(desk: Desk, event: RoundHeld) -> None:
-    """Write the report to every channel, and to every member in private what changed for them."""
+    """Write the report to every channel."""
+    writers = line_writers(desk.session, event.pool, event.inputs, event.outcome)
+    lines = list(zip(writers, _by_project(desk.session, event), strict=True))
+    tail = shared(event.outcome)
+    changed = own_report.affected(event.outcome)
     for chat in channels_of(desk.session, event.pool.id):
         project_id = chat.project_id or 0
 
         def write(say: Say, project_id: int = project_id) -> Message | None:
-            return message(desk.session, say, event, project_id)
+            return message(desk.session, say, event, project_id, lines, tail, changed)
 
         desk.to_channel(chat, write)
     hint(desk, event)
     tell_waiting(desk, event)
-    own_report.send(desk, event)
 
 
-def message(session: Session, say: Say, event: RoundHeld, project_id: int) -> Message | None:
-    """Return the report for a project's channel: at most twelve lines, the rest behind a button."""
-    lines = all_lines(session, say, event.pool, event.inputs, event.outcome)
-    own = [line for line in lines if project_id in line.project_ids]
-    own += _kept(session, say, event, project_id)
-    others = [line for line in lines if project_id not in line.project_ids]
-    shown = [*own, *others][: LINES_MAX - 2]
-    tail = shared(say, event.outcome)
+def message(
+    session: Session,
+    say: Say,
+    event: RoundHeld,
+    project_id: int,
+    lines: list[tuple[Writer, Whose]],
+    rest: Callable[[Say], Text],
+    changed: set[int],
+) -> Message | None:
+    """Return the report for a project's channel: at most twelve lines, the rest behind a button.
+
+    Of thousands of `lines`, with whose they are, only these are written. `changed`: for whom something did.
+    """
+    own = [write for write, whose in lines if project_id in whose] + _kept(session, event, project_id)
+    others = [write for write, whose in lines if project_id not in whose]
+    shown = [write(say) for write in [*own, *others][: LINES_MAX - 2]]
+    tail = rest(say)
     if not shown and not tail:
         return None
     head = say("**Round {number}** · {when}", number=event.round.number, when=say.when(event.round.due_at or say.now))
-    choices = [
-        choice for line in own if line in shown for choice in line.choices if choice.project_id in {0, project_id}
-    ]
+    choices = [choice for line in shown[: len(own)] for choice in line.choices if choice.project_id in {0, project_id}]
     if len(shown) < len(own) + len(others):
         more = say("All results")
         choices.append(Choice(str(more), f"rounds {event.round.number}", event.pool.id))
-    link = (str(say("See mine")), "run-me") if own_report.concerns_unreachable(session, event, project_id) else None
+    is_private = own_report.concerns_unreachable(session, event.pool.id, project_id, changed)
+    link = (str(say("See mine")), "run-me") if is_private else None
     return Message(joined([head, *(line.text for line in shown), tail]), tuple(choices), link=link)
 
 
@@ -84,8 +99,8 @@ def pledge_writer(good: Good, pledge: Pledge) -> Callable[[Say], Text]:
     )
 
 
-def _kept(session: Session, say: Say, event: RoundHeld, project_id: int) -> list[Line]:
-    """Return how well the pledges of a project that ended with this round were kept."""
+def _kept(session: Session, event: RoundHeld, project_id: int) -> list[Writer]:
+    """Return how it is said how well the pledges of a project that ended with this round were kept."""
     query = (
         select(Pledge, Good)
         .join(Product, (col(Product.pool_id) == Pledge.pool_id) & (col(Product.id) == Pledge.product_id))
@@ -93,27 +108,49 @@ def _kept(session: Session, say: Say, event: RoundHeld, project_id: int) -> list
         .where(Pledge.pool_id == event.pool.id, Product.project_id == project_id)
         .where(col(Pledge.by_at) == event.round.due_at, col(Pledge.ended_at) >= event.round.due_at)
     )
-    found = session.exec(query.order_by(col(Pledge.id)))
-    return [Line(pledge_writer(good, pledge)(say), frozenset({project_id})) for pledge, good in found]
+    writers = [pledge_writer(good, pledge) for pledge, good in session.exec(query.order_by(col(Pledge.id)))]
+    return [partial(_kept_line, write) for write in writers]
 
 
-def all_lines(session: Session, say: Say, pool: Pool, inputs: Inputs, outcome: Outcome) -> list[Line]:
-    """Return the lines of a round, tasks first."""
+def _kept_line(write: Callable[[Say], Text], say: Say) -> Line:
+    return Line(write(say))
+
+
+def line_writers(session: Session, pool: Pool, inputs: Inputs, outcome: Outcome) -> list[Writer]:
+    """Return how each line of a round is written, tasks first."""
     free = {row.id: row.free for row in inputs.tasks}
-    lines = [_task_line(session, say, pool, result, free[result.task_id]) for result in outcome.tasks]
+    writers: list[Writer] = [partial(_task_line, session, pool, one, free[one.task_id]) for one in outcome.tasks]
     products: dict[int, list[ProductResult]] = defaultdict(list)
     of_good = {row.id: row.good_id for row in inputs.products}
     for product in outcome.products:
         products[of_good[product.product_id]].append(product)
-    lines += [
-        _good_line(session, say, pool, good, products[good.good_id])
-        for good in outcome.goods
-        if good.wanted or good.made or good.given or good.left or good.pledged
+    return writers + [partial(_good_line, session, pool, one, products[one.good_id]) for one in _goods_told(outcome)]
+
+
+def _goods_told(outcome: Outcome) -> list[GoodResult]:
+    return [one for one in outcome.goods if one.wanted or one.made or one.given or one.left or one.pledged]
+
+
+def _by_project(session: Session, event: RoundHeld) -> list[Whose]:
+    """Return whose each line of a round is; what nobody makes any more is everybody's."""
+    pool_id = event.pool.id
+    homes = dict[int, int]()
+    for part in sliced([one.task_id for one in event.outcome.tasks]):
+        query = select(Task.id, Task.project_id).where(Task.pool_id == pool_id, col(Task.id).in_(part))
+        homes.update(session.exec(query).all())
+    makers, active = defaultdict[int, set[int]](set), {one.id for one in projects(session, pool_id)}
+    for good_id, project_id in session.exec(
+        select(Product.good_id, Product.project_id).where(Product.pool_id == pool_id)
+    ):
+        makers[good_id].add(project_id)
+    tasks = [frozenset({homes[one.task_id]}) for one in event.outcome.tasks]
+    return tasks + [
+        frozenset(makers[one.good_id] if not one.wanted or makers[one.good_id] & active else active)
+        for one in _goods_told(event.outcome)
     ]
-    return lines
 
 
-def _task_line(session: Session, say: Say, pool: Pool, result: TaskResult, free: int) -> Line:
+def _task_line(session: Session, pool: Pool, result: TaskResult, free: int, say: Say) -> Line:
     """Show who does a task, and what of it is still open at which weight."""
     task = session.get_one(Task, (pool.id, result.task_id))
     title, parts = views.task_title(say, task), []
@@ -127,10 +164,10 @@ def _task_line(session: Session, say: Say, pool: Pool, result: TaskResult, free:
         parts.append(say("an hour counts double by now"))
     claim = Choice(str(say("Claim #{number}", number=task.number)), f"claim {task.number}", pool.id)
     text = say("{task}: {state}", task=title, state=joined(parts, ", "))
-    return Line(text, frozenset({task.project_id}), (claim,) if is_open else ())
+    return Line(text, (claim,) if is_open else ())
 
 
-def _good_line(session: Session, say: Say, pool: Pool, result: GoodResult, products: list[ProductResult]) -> Line:
+def _good_line(session: Session, pool: Pool, result: GoodResult, products: list[ProductResult], say: Say) -> Line:
     good = session.get_one(Good, (pool.id, result.good_id))
     makers = {product.product_id: session.get_one(Product, (pool.id, product.product_id)) for product in products}
     offered = [product for product in products if product.offered]
@@ -144,7 +181,6 @@ def _good_line(session: Session, say: Say, pool: Pool, result: GoodResult, produ
         for one in offered
         if len(offered) > 1
     ]
-    project_ids = frozenset(maker.project_id for maker in makers.values())
     pledges: tuple[Choice, ...] = ()
     if result.shortfall:
         parts.append(say("{count} short", count=result.shortfall))
@@ -156,9 +192,8 @@ def _good_line(session: Session, say: Say, pool: Pool, result: GoodResult, produ
         if result.average > 0:
             parts.append(say("{hours} not recognised", hours=say.hours(result.left * result.average)))
     if demand.is_made_by_nobody(session, good, result):
-        project_ids = frozenset(one.id for one in projects(session, pool.id))
         parts.append(say("nobody makes it. You could? `/good new {good}`", good=good.name))
-    return Line(say("**{good}**: {figures}", good=good.name, figures=joined(parts, ", ")), project_ids, pledges)
+    return Line(say("**{good}**: {figures}", good=good.name, figures=joined(parts, ", ")), pledges)
 
 
 def part_line(session: Session, say: Say, part: demand.Part) -> Text:
@@ -175,12 +210,14 @@ def pledge_choice(say: Say, good: Good, part: demand.Part) -> Choice:
 def hint(desk: Desk, event: RoundHeld) -> None:
     """Tell makers of the same good whose effort per unit differs much, once for each state of the figures."""
     session = desk.session
-    for result in event.outcome.goods:
-        good = session.get_one(Good, (event.pool.id, result.good_id))
-        apart = demand.far_apart(session, good)
-        key = "" if apart is None else f"{apart[0].id}:{apart[0].last_average} {apart[1].id}:{apart[1].last_average}"
-        if apart is not None and key != good.hint:
-            write = _hint_writer(session, good, *apart)
+    apart = demand.all_far_apart(session, event.pool.id)
+    keys = {one: f"{low.id}:{low.last_average} {high.id}:{high.last_average}" for one, (low, high) in apart.items()}
+    query = select(Good.id).where(Good.pool_id == event.pool.id, Good.hint != "")
+    decided = {result.good_id for result in event.outcome.goods}
+    for good_id in sorted(decided & {*keys, *session.exec(query)}):
+        good, key = session.get_one(Good, (event.pool.id, good_id)), keys.get(good_id, "")
+        if key not in {"", good.hint}:
+            write = _hint_writer(session, good, *apart[good_id])
             for product in demand.makers(session, good):
                 desk.to_channels(good.pool_id, product.project_id, write)
         good.hint = key
@@ -207,9 +244,9 @@ def _hint(session: Session, say: Say, good: Good, cheap: Product, dear: Product)
 def tell_waiting(desk: Desk, event: RoundHeld) -> None:
     """Tell the stewards when the levy could not carry everything, once for each amount."""
     waiting = event.outcome.waiting
-    query = select(Round).where(Round.pool_id == event.pool.id, Round.number == (event.round.number or 0) - 1)
+    query = select(Round.outcome).where(Round.pool_id == event.pool.id, Round.number == (event.round.number or 0) - 1)
     before = desk.session.exec(query).first()
-    known = Outcome.unpack(before.outcome).waiting if before is not None and before.outcome is not None else 0
+    known = Kept(before).figures["waiting"] if before is not None else 0
     if waiting in {0, known}:
         return
 
@@ -225,21 +262,26 @@ def tell_waiting(desk: Desk, event: RoundHeld) -> None:
     desk.to_stewards(event.pool, write)
 
 
-def shared(say: Say, outcome: Outcome) -> Text:
-    """Return what was shared with all, or carried by all; as one figure where a limit made it less for somebody."""
+def shared(outcome: Outcome) -> Callable[[Say], Text]:
+    """Return how it is said what was shared with all, or carried by all; one figure where a limit made it less."""
     if not outcome.shares:
-        return Text()
+        return lambda _say: Text()
     amounts = [abs(row.amount) for row in outcome.shares]
-    count, each, total = len(amounts), say.hours(max(amounts)), say.hours(sum(amounts))
-    if outcome.shares[0].amount > 0:
-        return say("Left over, shared by {count}: {each} each.", count=count, each=each)
-    if max(amounts) - min(amounts) > 1:  # one thousandth is a remainder
+    most, least, total, count = max(amounts), min(amounts), sum(amounts), len(amounts)
+    is_left_over, is_even = outcome.shares[0].amount > 0, most - least <= 1  # one thousandth is a remainder
+
+    def write(say: Say) -> Text:
+        if is_left_over:
+            return say("Left over, shared by {count}: {each} each.", count=count, each=say.hours(most))
+        if is_even:
+            return say("Common work, carried by {count}: {each} each.", count=count, each=say.hours(most))
         return say(
             "Common work, carried by {count}: {total} in all, less for whom the limit forbids more.",
             count=count,
-            total=total,
+            total=say.hours(total),
         )
-    return say("Common work, carried by {count}: {each} each.", count=count, each=each)
+
+    return write
 
 
 def closing(say: Say, row: Round) -> Text:

@@ -6,12 +6,13 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from core.chat.player import Player, Shown, StepError, chat_key, open_private
+from core.chat.player import Player, Shown, StepError, as_plain, chat_key, open_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from core.chat.message import Message
     from core.store import Store
 
 __all__ = ["STEP", "MismatchError", "Player", "StepError", "open_private", "play", "play_line"]
@@ -35,13 +36,15 @@ class MismatchError(Exception):
         super().__init__(f"{path}:{number}: {reason}")
 
 
-def play(path: Path, store: Store, write: Callable[[str], None]) -> None:
+def play(
+    path: Path, store: Store, write: Callable[[str], None], render: Callable[[str, Message], str] = as_plain
+) -> None:
     """Play a transcript file against an empty store. Raises MismatchError at the first line that does not hold."""
 
     def show(shown: Shown) -> None:
         write("\n".join(f"    {shown.chat}| {line}" for line in shown.text.split("\n")))
 
-    player, chat = Player(store, show), ""
+    player, chat = Player(store, show, render), ""
     for number, line in _lines(path):
         write(line)
         try:

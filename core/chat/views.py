@@ -232,10 +232,10 @@ def waiting_effort(session: Session, member: Member) -> int:
 
 def wanted_units(session: Session, good: Good) -> int:
     """Return how many units are wanted right now."""
-    query = select(Want.units).where(
+    query = select(func.coalesce(func.sum(Want.units), 0)).where(
         Want.pool_id == good.pool_id, Want.good_id == good.id, col(Want.ended_at).is_(None)
     )
-    return sum(session.exec(query))
+    return int(session.exec(query).one())
 
 
 def average_effort(found: list[stock.Offer]) -> int | None:

@@ -10,42 +10,39 @@ from core import ledger
 from core.chat import views
 from core.chat.text import Text, joined
 from core.ledger import TransferKind
+from core.members import selves
 from core.reports import backers_needed, count_backers
-from core.rounds.explain import enough_bid
-from core.rounds.inputs import Inputs, Outcome
+from core.rounds.explain import about_good, enough_bid
+from core.rounds.inputs import TaskResult
+from core.rounds.kept import Kept
 from core.tables import Batch, Contribution, Good, Product, Round, Task, Transfer, Want
 from core.tasks import find_task
+from core.timing import last_round
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from core.chat.context import Context
     from core.chat.say import Say
-    from core.rounds.inputs import TaskResult, WantResult
+    from core.rounds.inputs import WantResult
+    from core.tables import Round
 
 
 WAITING_MAX = 3
 
 
-def last_held(session: Session, pool_id: int) -> Round | None:
-    """Return the last round that was held."""
-    query = select(Round).where(Round.pool_id == pool_id, Round.state == "done")
-    return session.exec(query.order_by(col(Round.number).desc()).limit(1)).first()
-
-
 def good(context: Context, wanted: Good) -> Text:
     """Explain what the last round decided about a good for the sender."""
-    say, row = context.tell, last_held(context.session, context.pool_id)
+    say, row = context.tell, last_round(context.session, context.pool_id)
     if wanted.free:
         return say("{good} is free: there's always enough. Get it: `/want {good}`", good=wanted.name)
     if row is None or row.outcome is None or row.inputs is None:
         return say("No round has been held yet. What would happen now: `/round`")
-    outcome, inputs = Outcome.unpack(row.outcome), Inputs.unpack(row.inputs)
-    demand = next((one for one in outcome.goods if one.good_id == wanted.id), None)
+    inputs, outcome = about_good(row.inputs, row.outcome, wanted.id)
+    demand = next(iter(outcome.goods), None)
     if demand is None:
         return say("{good} was not there yet in round {number}.", good=wanted.name, number=row.number)
-    of_good = {product.id for product in inputs.products if product.good_id == wanted.id}
-    there = [one for one in outcome.products if one.product_id in of_good and one.offered]
+    there = [one for one in outcome.products if one.offered]
     figures = [
         say(
             "Round {number}: {wanted} wanted, {offered} there",
@@ -57,17 +54,19 @@ def good(context: Context, wanted: Good) -> Text:
     if there:
         costs = " / ".join(say.hours(cost) for cost in sorted({one.cost for one in there}))
         figures.append(say("cost {costs}", costs=costs))
-    own = next((one for one in outcome.wants if one.good_id == wanted.id and one.member_id == context.member.id), None)
+    own_ids = context.own_ids
+    own = next((one for one in outcome.wants if one.member_id in own_ids), None)
     if own is None:
         return say(
             "{figures}. You had no want for {good}. To have one: `/want {good}`",
             figures=joined(figures, "; "),
             good=wanted.name,
         )
-    return _own(context, say, own, inputs, figures)
+    enough = enough_bid(inputs, outcome, own) if own.got < own.units else None
+    return _own(context, say, own, enough, figures)
 
 
-def _own(context: Context, say: Say, own: WantResult, inputs: Inputs, figures: list[Text]) -> Text:
+def _own(context: Context, say: Say, own: WantResult, enough: int | None, figures: list[Text]) -> Text:
     """Say on the line with the figures what the sender bid and got, and what would have got one."""
     wanted = context.session.get_one(Good, (context.pool_id, own.good_id))
     if own.bid < 0:
@@ -80,7 +79,7 @@ def _own(context: Context, say: Say, own: WantResult, inputs: Inputs, figures: l
             more = say("There was none of what you wanted.")
         return joined([head, more], " ")
     bid = joined([joined(figures, "; "), say("your bid {bid}", bid=say.hours(own.bid))], ", ")
-    return joined([*_outcome(say, own, wanted, bid), *_missed(say, own, inputs)], "; ") + "."
+    return joined([*_outcome(say, own, wanted, bid), *_missed(say, own, enough)], "; ") + "."
 
 
 def _outcome(say: Say, own: WantResult, wanted: Good, bid: Text) -> list[Text]:
@@ -90,13 +89,12 @@ def _outcome(say: Say, own: WantResult, wanted: Good, bid: Text) -> list[Text]:
     return [bid]
 
 
-def _missed(say: Say, own: WantResult, inputs: Inputs) -> list[Text]:
+def _missed(say: Say, own: WantResult, enough: int | None) -> list[Text]:
     """Say why there were not more."""
     if own.got == own.units:
         return []
     if own.covered < own.units and own.got == own.covered:
         return [say("you could cover {covered} of {units}: `/tasks`", covered=own.covered, units=own.units)]
-    enough = enough_bid(inputs, own)
     if enough is None:
         return [say("no bid would have got one more") if own.got else say("no bid would have got one")]
     if own.got:
@@ -107,9 +105,9 @@ def _missed(say: Say, own: WantResult, inputs: Inputs) -> list[Text]:
 def task(context: Context, number: int) -> Text:
     """Explain what the last round decided about a task, and what of the work on it has been recognised."""
     say, found = context.tell, find_task(context.session, context.pool_id, number)
-    row = last_held(context.session, context.pool_id)
-    outcome = Outcome.unpack(row.outcome) if row is not None and row.outcome is not None else Outcome()
-    result = next((one for one in outcome.tasks if one.number == number), None)
+    row = last_round(context.session, context.pool_id)
+    kept = Kept(row.outcome).rows_of("tasks", number) if row is not None and row.outcome is not None else []
+    result = next(map(TaskResult._make, kept), None)
     lines = [views.task_line(context.session, say, found)]
     if row is None or result is None:
         lines.append(say("The last round did not decide about it."))
@@ -175,7 +173,8 @@ def balance(context: Context) -> Text:
     session, say, member = context.session, context.tell, context.member
     session.flush()
     standing = ledger.standing(session, member)
-    sums = {kind: ledger.sum_of_kind(session, member, kind) for kind in TransferKind}
+    own = selves(session, member)
+    sums = {kind: sum(ledger.sum_of_kind(session, one, kind) for one in own) for kind in TransferKind}
     lines = [say("Balance: **{balance}**", balance=say.hours(standing.balance))]
     lines += [
         say("{hours} {name}", hours=say.hours(amount), name=_kind_name(say, kind))
@@ -187,16 +186,18 @@ def balance(context: Context) -> Text:
 
 def _last_share(context: Context, say: Say) -> list[Text]:
     """Say how the last round came to what the sender got or gave with all."""
-    row = last_held(context.session, context.pool_id)
-    shares = Outcome.unpack(row.outcome).shares if row is not None and row.outcome is not None else []
-    own = next((one.amount for one in shares if one.member_id == context.member.id), 0)
-    if row is None or not own:
+    row = last_round(context.session, context.pool_id)
+    if row is None or row.outcome is None:
+        return []
+    kept = Kept(row.outcome)
+    own = sum(amount for one in context.own_ids for _member_id, amount in kept.rows_of("shares", one))
+    if not own:
         return []
     values = {
         "number": row.number,
-        "total": say.hours(abs(sum(one.amount for one in shares))),
+        "total": say.hours(abs(kept.figures["surplus"] - kept.figures["kept"])),
         "own": say.change(own),
-        "count": len(shares),
+        "count": kept.count("shares"),
     }
     if own > 0:
         return [say("Round {number}: {total} left over among {count}: {own}", **values)]
@@ -231,7 +232,7 @@ def _waiting(context: Context, say: Say) -> list[Text]:
 
 def transfer_line(context: Context, say: Say, row: Transfer) -> Text:
     """Show one transfer of the sender: when, how much, what for."""
-    amount = row.amount if row.to_id == context.member.id else -row.amount
+    amount = row.amount if row.to_id in context.own_ids else -row.amount
     return joined([say.when(row.at), say.change(amount), _reason(context, say, row)], " · ")
 
 
@@ -257,7 +258,6 @@ def _kind_name(say: Say, kind: TransferKind) -> Text:
         TransferKind.COST: say("units you got"),
         TransferKind.SETTLE: say("shared with all"),
         TransferKind.RETURN: say("returned"),
-        TransferKind.MERGE: say("from your other account"),
         TransferKind.LEAVE: say("left"),
     }
     return names[kind]

@@ -84,15 +84,18 @@ def draft(message: str) -> str:
 
 
 def in_parts(found: list[ops.MigrateOperation]) -> dict[str, list[ops.MigrateOperation]]:
-    """Sort the changes by the module of their table, so that no function of a revision gets too long."""
+    """Sort the changes by their kind and the module of their table: no function of a revision gets too long."""
     chat = {
         one.__tablename__
         for one in vars(core.tables_chat).values()
         if isinstance(one, type) and issubclass(one, SQLModel) and one.__module__ == core.tables_chat.__name__
     }
-    parts: dict[str, list[ops.MigrateOperation]] = {"upgrade_pools": [], "upgrade_chats": []}
+    parts: dict[str, list[ops.MigrateOperation]] = {"upgrade_pools": [], "upgrade_indices": [], "upgrade_chats": []}
     for one in found:
-        parts["upgrade_chats" if getattr(one, "table_name", "") in chat else "upgrade_pools"].append(one)
+        changes = one.ops if isinstance(one, ops.ModifyTableOps) else [one]
+        is_indexed = all(isinstance(change, ops.CreateIndexOp) for change in changes)
+        of_pool = "upgrade_indices" if is_indexed else "upgrade_pools"
+        parts["upgrade_chats" if getattr(one, "table_name", "") in chat else of_pool].append(one)
     return {name: part for name, part in parts.items() if part}
 
 

@@ -1,193 +1,218 @@
-"""Write down what a round decided, in the transaction that holds the pool's lock."""
+"""Write down what a round decided, in the transaction that holds the pool's lock.
+
+All that can be is made ready before (`prepare`), as rows; what is left to do under the lock are bulk statements.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import insert
+from sqlalchemy import update
 from sqlmodel import col, select
 
-from core.ledger import Entry, TransferKind
-from core.tables import Batch, Contribution, GivenUnit, Good, Member, Pool, Product, Round, Task, Transfer, Want
-from core.tasks import take_slot
+from core import bulk
+from core.bulk import stored
+from core.ledger import TransferKind
+from core.tables import (
+    Backing,
+    Batch,
+    Bid,
+    Claim,
+    Contribution,
+    GivenUnit,
+    Good,
+    Member,
+    Pool,
+    Product,
+    Round,
+    Task,
+    Transfer,
+    Want,
+)
+from core.tasks import deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlmodel import Session
 
-    from core.events import Claimed
-    from core.rounds.inputs import Inputs, Outcome
+    from core.bulk import Values
+    from core.rounds.inputs import Inputs, Outcome, TaskResult
 
 WANT_ROUNDS_MAX = 8
+COMMONS = None
+GIVEN = ("round_number", "at", "want_id", "member_id", "batch_id", "product_id", "cost")
+TRANSFERS = ("round_number", "at", "key", "kind", "from_id", "to_id", "amount", "subject")
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
-    """What changed: slots won, and wants that ran out after eight rounds."""
+class Prepared:
+    """What a round writes, as far as that is known beforehand: packed, and as rows for `core.bulk`."""
 
-    claimed: list[Claimed]
-    ran_out: list[Want]
-
-
-def apply(session: Session, pool: Pool, current: Round, inputs: Inputs, outcome: Outcome, now: datetime) -> Applied:
-    """Write a round's outcome; `current` is the round's row."""
-    claimed = _apply_tasks(session, pool, outcome, now)
-    _apply_given(session, pool, current, outcome, now)
-    _apply_batches(session, pool, outcome)
-    ran_out = _apply_wants(session, pool, outcome, now)
-    _apply_credits(session, pool, outcome)
-    _transfer(session, pool, current, _entries(current, outcome), now)
-    _apply_products(session, pool, outcome)
-    current.state, current.ran_at = "done", now
-    current.inputs, current.outcome = inputs.pack(), outcome.pack()
-    pool.revision += 1
-    return Applied(claimed, ran_out)
+    inputs: bytes
+    outcome: bytes
+    given: list[Values]
+    transfers: list[Values]
+    batches: list[Values]
+    contributions: list[Values]
+    products: list[Values]
+    goods: list[Values]
 
 
-def _apply_tasks(session: Session, pool: Pool, outcome: Outcome, now: datetime) -> list[Claimed]:
-    claimed = []
-    for result in outcome.tasks:
-        task = session.get_one(Task, (pool.id, result.task_id))
-        if result.weight != result.old_weight:
-            task.weight, task.rose = result.weight, 1
-        how = "competed" if result.eligible > len(result.winners) else "won"
-        for winner in result.winners:
-            member = session.get_one(Member, (pool.id, winner))
-            claimed.append(take_slot(session, task, member, result.cleared, how, now))
-        task.opened_at = task.opened_at or now
-    return claimed
-
-
-def _apply_given(session: Session, pool: Pool, current: Round, outcome: Outcome, now: datetime) -> None:
-    rows = [
-        {
-            "want_id": row.want_id,
-            "member_id": row.member_id,
-            "batch_id": row.batch_id,
-            "product_id": row.product_id,
-            "cost": row.cost,
-            "round_number": current.number,
-            "at": now,
-        }
+def prepare(inputs: Inputs, outcome: Outcome) -> Prepared:
+    """Make ready what a round writes."""
+    given = [
+        (row.want_id, row.member_id, row.batch_id, row.product_id, row.cost)
         for row in outcome.given
         for _unit in range(row.units)
     ]
-    insert_rows(session, pool, GivenUnit, rows)
+    return Prepared(
+        inputs=inputs.pack(),
+        outcome=outcome.pack(),
+        given=given,
+        transfers=_transfers(inputs.number, outcome),
+        batches=_batches(inputs, outcome),
+        contributions=_contributions(inputs, outcome),
+        products=_products(inputs, outcome),
+        goods=_goods(inputs, outcome),
+    )
 
 
-def insert_rows(session: Session, pool: Pool, table: type, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert many rows of a pool at once, numbered by it."""
-    if not rows:
-        return
-    first = pool.last_id + 1
-    pool.last_id += len(rows)
-    session.flush()
-    session.execute(insert(table), [{**row, "pool_id": pool.id, "id": first + n} for n, row in enumerate(rows)])
-
-
-def _apply_batches(session: Session, pool: Pool, outcome: Outcome) -> None:
-    counts: dict[int, int] = {}
-    for row in outcome.given:
-        counts[row.batch_id] = counts.get(row.batch_id, 0) + row.units
-    for batch_id, count in counts.items():
-        batch = session.get_one(Batch, (pool.id, batch_id))
-        batch.left, batch.given = batch.left - count, batch.given + count
-
-
-def _apply_wants(session: Session, pool: Pool, outcome: Outcome, now: datetime) -> list[Want]:
-    """Take what was given off the wants, and count the rounds they stood and waited."""
-    standing = select(Want).where(Want.pool_id == pool.id, col(Want.ended_at).is_(None))
-    wants = {want.id: want for want in session.exec(standing)}
-    ran_out = []
-    for result in outcome.wants:
-        want = wants[result.want_id]
-        want.units, want.got = want.units - result.got, want.got + result.got
-        want.waited += result.lost
-        want.rounds += 1
-        if want.every_round:
-            _renew(want, result.got)
-        elif want.units == 0:
-            want.ended_at = now
-        elif want.rounds >= WANT_ROUNDS_MAX:
-            want.ended_at = now
-            ran_out.append(want)
-    return ran_out
-
-
-def _renew(want: Want, got: int) -> None:
-    want.units, want.rounds, want.got = want.units_each_round, 0, 0
-    if got:
-        want.waited = 0
-
-
-def _apply_credits(session: Session, pool: Pool, outcome: Outcome) -> None:
-    for row in outcome.credits:
-        contribution = session.get_one(Contribution, (pool.id, row.contribution_id))
-        contribution.due, contribution.recognised = row.due, contribution.recognised + row.credited
-
-
-def _entries(current: Round, outcome: Outcome) -> list[Entry]:
-    """Return the transfers of a round: costs in, recognised effort out, the rest shared."""
+def apply(
+    session: Session, pool: Pool, current: Round, inputs: Inputs, outcome: Outcome, prepared: Prepared, now: datetime
+) -> None:
+    """Write a round's outcome; `current` is the round's row."""
+    at = stored(now)
+    _apply_tasks(session, pool, outcome, now)
+    _apply_wants(session, pool, inputs, outcome, at)
     number = current.number
-    entries = [
-        Entry(
-            f"cost:{number}:{n}",
-            TransferKind.COST,
-            row.member_id,
-            None,
-            row.units * row.cost,
-            f"want:{row.want_id}",
-            number,
-        )
+    bulk.insert_numbered(session, pool, GivenUnit, GIVEN, prepared.given, number, at)
+    bulk.insert_numbered(session, pool, Transfer, TRANSFERS, prepared.transfers, number, at)
+    bulk.update(session, pool, Batch, ("left", "given"), prepared.batches)
+    bulk.update(session, pool, Contribution, ("due", "recognised"), prepared.contributions)
+    bulk.update(session, pool, Product, ("leftover_rounds",), prepared.products)
+    bulk.update(session, pool, Good, ("last_cost",), prepared.goods)
+    current.state, current.ran_at = "done", now
+    current.inputs, current.outcome = prepared.inputs, prepared.outcome
+    pool.revision += 1
+    bulk.forget(session)
+
+
+def _apply_tasks(session: Session, pool: Pool, outcome: Outcome, now: datetime) -> None:
+    """Raise weights, open what took bids, and give slots to who won them."""
+    raised = [(one.task_id, one.weight, 1) for one in outcome.tasks if one.weight != one.old_weight]
+    bulk.update(session, pool, Task, ("weight", "rose"), raised)
+    decided = {one.task_id for one in outcome.tasks}
+    bidding = select(Task.id).where(
+        Task.pool_id == pool.id, col(Task.closed_at).is_(None), col(Task.opened_at).is_(None)
+    )
+    opened = [(one, stored(now)) for one in session.exec(bidding) if one in decided]
+    bulk.update(session, pool, Task, ("opened_at",), opened)
+    _give_slots(session, pool, [one for one in outcome.tasks if one.winners], now)
+
+
+def _give_slots(session: Session, pool: Pool, won: list[TaskResult], now: datetime) -> None:
+    """Claim slots for their winners. Their bids are over; who does the work does not back it."""
+    query = select(Task.id, Task.due_at, Task.rose).where(Task.pool_id == pool.id, col(Task.closed_at).is_(None))
+    known = {one: (due_at, rose) for one, due_at, rose in session.exec(query)} if won else {}
+    claims = []
+    for result in won:
+        due_at, rose = known[result.task_id]
+        stage, moment = deadline(due_at, now, now)
+        how = "competed" if result.eligible > len(result.winners) else "won"
+        attention = stored(moment) if moment else None
+        claims += [
+            (result.task_id, winner, result.cleared, how, rose, stored(now), stage, attention)
+            for winner in result.winners
+        ]
+    columns = ("task_id", "member_id", "weight", "how", "rose", "claimed_at", "stage", "deadline_at")
+    bulk.insert_numbered(session, pool, Claim, columns, claims)
+    for table in (Bid, Backing):
+        bulk.delete(session, pool, table, ("task_id", "member_id"), [claim[:2] for claim in claims])
+
+
+def _apply_wants(session: Session, pool: Pool, inputs: Inputs, outcome: Outcome, at: int) -> None:
+    """Take what was given off the wants, and count the rounds they stood and waited; after eight they run out."""
+    standing = (col(Want.pool_id) == pool.id, col(Want.ended_at).is_(None))
+    renewing = set(session.exec(select(Want.id).where(*standing, Want.every_round == 1)))
+    before = {want.id: want for want in inputs.wants}
+    changed = []
+    for result in outcome.wants:
+        if result.got or result.lost:
+            want, renews = before[result.want_id], result.want_id in renewing
+            units, got = want.units - result.got, want.got + result.got
+            waited = 0 if renews and result.got else want.waited + result.lost
+            changed.append((want.id, units, got, waited, at if units == 0 and not renews else None))
+    bulk.update(session, pool, Want, ("units", "got", "waited", "ended_at"), changed)
+    here = select(Member.id).where(
+        Member.pool_id == pool.id, col(Member.admitted_at).is_not(None), col(Member.left_at).is_(None)
+    )
+    stood = update(Want).where(*standing).execution_options(synchronize_session=False)
+    session.exec(stood.where(col(Want.member_id).in_(here)).values(rounds=col(Want.rounds) + 1))
+    renewed = {"units": col(Want.units_each_round), "rounds": 0, "got": 0}
+    session.exec(stood.where(col(Want.every_round) == 1).values(renewed))
+    ended = stood.where(col(Want.every_round) == 0, col(Want.rounds) >= WANT_ROUNDS_MAX)
+    session.exec(ended.values(ended_at=bulk.instant(at)))
+
+
+def _transfers(number: int, outcome: Outcome) -> list[Values]:
+    """Return the transfers of a round: costs in, recognised effort out, the rest shared."""
+    cost, effort, settle = TransferKind.COST.value, TransferKind.EFFORT.value, TransferKind.SETTLE.value
+    rows: list[Values] = [
+        (f"cost:{number}:{n}", cost, row.member_id, COMMONS, row.units * row.cost, f"want:{row.want_id}")
         for n, row in enumerate(outcome.given)
+        if row.cost
     ]
-    entries += [
-        Entry(
+    rows += [
+        (
             f"effort:{number}:{row.contribution_id}",
-            TransferKind.EFFORT,
-            None,
+            effort,
+            COMMONS,
             row.member_id,
             row.credited,
             f"contribution:{row.contribution_id}",
-            number,
         )
         for row in outcome.credits
+        if row.credited
     ]
-    entries += [
-        Entry(f"settle:{number}:{row.member_id}", TransferKind.SETTLE, None, row.member_id, row.amount, "", number)
-        for row in outcome.shares
+    for row in outcome.shares:
+        if row.amount:
+            sides = (COMMONS, row.member_id) if row.amount > 0 else (row.member_id, COMMONS)
+            rows.append((f"settle:{number}:{row.member_id}", settle, *sides, abs(row.amount), ""))
+    return rows
+
+
+def _batches(inputs: Inputs, outcome: Outcome) -> list[Values]:
+    counts = defaultdict[int, int](int)
+    for row in outcome.given:
+        counts[row.batch_id] += row.units
+    return [
+        (batch.id, batch.left - counts[batch.id], batch.given + counts[batch.id])
+        for batch in inputs.batches
+        if batch.id in counts
     ]
-    return entries
 
 
-def _transfer(session: Session, pool: Pool, current: Round, entries: list[Entry], now: datetime) -> None:
-    rows = [
-        {
-            "key": entry.key,
-            "kind": entry.kind,
-            "from_id": entry.from_id if entry.amount > 0 else entry.to_id,
-            "to_id": entry.to_id if entry.amount > 0 else entry.from_id,
-            "amount": abs(entry.amount),
-            "subject": entry.subject,
-            "round_number": current.number,
-            "at": now,
-        }
-        for entry in entries
-        if entry.amount
-    ]
-    insert_rows(session, pool, Transfer, rows)
+def _contributions(inputs: Inputs, outcome: Outcome) -> list[Values]:
+    recognised = {row.id: row.recognised for row in inputs.contributions}
+    return [(row.contribution_id, row.due, recognised[row.contribution_id] + row.credited) for row in outcome.credits]
 
 
-def _apply_products(session: Session, pool: Pool, outcome: Outcome) -> None:
-    """Count the rounds a product ended with units left, and keep each good's last cost."""
-    costs: dict[int, list[int]] = {}
+def _products(inputs: Inputs, outcome: Outcome) -> list[Values]:
+    """Count the rounds a product ended with units left."""
+    before = {row.id: row.leftover_rounds for row in inputs.products}
+    after = [(row.product_id, before[row.product_id] + 1 if row.offered > row.given else 0) for row in outcome.products]
+    return [row for row in after if row[1] != before[row[0]]]
+
+
+def _goods(inputs: Inputs, outcome: Outcome) -> list[Values]:
+    """Keep each good's last cost."""
+    good_of = {row.id: row.good_id for row in inputs.products}
+    costs: dict[int, int] = {}
     for row in outcome.products:
-        product = session.get_one(Product, (pool.id, row.product_id))
-        product.leftover_rounds = product.leftover_rounds + 1 if row.offered > row.given else 0
         if row.offered:
-            costs.setdefault(product.good_id, []).append(row.cost)
-    for good_id, found in costs.items():
-        session.get_one(Good, (pool.id, good_id)).last_cost = min(found)
+            good_id = good_of[row.product_id]
+            costs[good_id] = min(row.cost, costs.get(good_id, row.cost))
+    return list(costs.items())

@@ -1,41 +1,69 @@
-"""What would have been enough: the same clearing, asked again with another bid."""
+"""What a round decided about one thing, and what would have been enough: the same clearing, asked with another bid."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from core.rounds.decide import coverage
 from core.rounds.goods import clear_good
+from core.rounds.inputs import (
+    BatchRow,
+    GoodResult,
+    GoodRow,
+    Inputs,
+    Outcome,
+    ProductResult,
+    ProductRow,
+    WantResult,
+    WantRow,
+)
+from core.rounds.kept import Kept
 from core.units import HOURS_MAX
-
-if TYPE_CHECKING:
-    from core.rounds.inputs import Inputs, WantResult
 
 STEP = 10  # thousandths: bids are explained to the hundredth of an hour
 
 
-def enough_bid(inputs: Inputs, own: WantResult) -> int | None:
+def about_good(inputs_data: bytes, outcome_data: bytes, good_id: int) -> tuple[Inputs, Outcome]:
+    """Read of a round what concerns one good: itself, its products, their batches, and its wants."""
+    before, after = Kept(inputs_data), Kept(outcome_data)
+    products = list(map(ProductRow._make, before.rows_of("products", good_id)))
+    batches = [BatchRow._make(row) for one in products for row in before.rows_of("batches", one.id)]
+    inputs = Inputs(
+        **before.figures,
+        goods=list(map(GoodRow._make, before.rows_of("goods", good_id))),
+        products=products,
+        batches=sorted(batches),
+        wants=list(map(WantRow._make, before.rows_of("wants", good_id))),
+    )
+    outcome = Outcome(
+        **after.figures,
+        products=[ProductResult._make(row) for one in products for row in after.rows_of("products", one.id)],
+        goods=list(map(GoodResult._make, after.rows_of("goods", good_id))),
+        wants=list(map(WantResult._make, after.rows_of("wants", good_id))),
+    )
+    return inputs, outcome
+
+
+def enough_bid(inputs: Inputs, outcome: Outcome, own: WantResult) -> int | None:
     """Return the lowest bid, in steps of 0.01 h, that would have got one unit more; None if none would have.
 
     Only the bid changes: everybody else's wants, and whether it could be covered, stay as they were.
     """
     low, high = own.bid // STEP, HOURS_MAX // STEP
-    if _units_with(inputs, own, high * STEP) <= own.got:
+    if _units_with(inputs, outcome, own, high * STEP) <= own.got:
         return None
     while high - low > 1:
         middle = (low + high) // 2
-        if _units_with(inputs, own, middle * STEP) > own.got:
+        if _units_with(inputs, outcome, own, middle * STEP) > own.got:
             high = middle
         else:
             low = middle
     return high * STEP
 
 
-def _units_with(inputs: Inputs, own: WantResult, bid: int) -> int:
+def _units_with(inputs: Inputs, outcome: Outcome, own: WantResult, bid: int) -> int:
     good = next(one for one in inputs.goods if one.id == own.good_id)
+    covered = {result.want_id: result.covered for result in outcome.wants}
     wants = [
-        (want._replace(bid=bid) if want.id == own.want_id else want, covered)
-        for want, covered in zip(inputs.wants, coverage(inputs), strict=True)
+        (want._replace(bid=bid) if want.id == own.want_id else want, covered[want.id])
+        for want in inputs.wants
         if want.good_id == good.id
     ]
     products = [product for product in inputs.products if product.good_id == good.id]

@@ -1,13 +1,18 @@
-"""Read everything a round decides from, as it stands in one view of the store."""
+"""Read everything a round decides from, as it stands in one view of the store.
+
+Rows of a large pool are read as plain columns, never as objects.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlmodel import col, func, or_, select
+from sqlalchemy import false, select, union
+from sqlmodel import and_, col, func, or_
 
-from core import ledger
+from core import ledger, sharing
+from core.bulk import sliced
 from core.members import active_since, is_exempt
 from core.projects import count_projects
 from core.rounds.inputs import (
@@ -24,7 +29,7 @@ from core.rounds.inputs import (
     WantRow,
 )
 from core.settings import MemberSettings, PoolSettings
-from core.stock import Offer, rule_of
+from core.stock import effort_left
 from core.tables import (
     Backing,
     Batch,
@@ -38,6 +43,7 @@ from core.tables import (
     Membership,
     Pledge,
     Pool,
+    PoolRow,
     Product,
     Round,
     Task,
@@ -47,10 +53,15 @@ from core.tasks import hours_since
 from core.timing import last_round
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy.orm import Mapped
     from sqlmodel import Session
+
+IS_ON_OFFER: tuple[ColumnElement[bool], ...] = (col(Batch.left) > 0, col(Batch.offered_at).is_not(None))
+IS_UNPAID: ColumnElement[bool] = col(Contribution.recognised) < col(Contribution.effort)
 
 
 def gather(session: Session, pool: Pool, current: Round, due_at: datetime) -> Inputs:
@@ -83,193 +94,189 @@ def gather(session: Session, pool: Pool, current: Round, due_at: datetime) -> In
     )
 
 
+def _of(pool_id: int, table: type[PoolRow], *columns: str | ColumnElement[Any] | Mapped[Any]) -> Select[Any]:
+    """Return the query for columns of a pool's rows in one table, by their names or as they stand."""
+    found: list[Any] = [getattr(table, one) if isinstance(one, str) else one for one in columns]
+    return select(*found).where(col(table.pool_id) == pool_id)
+
+
+def _read(session: Session, query: Select[Any]) -> Sequence[Any]:
+    """Return rows of columns, without what a session does for objects."""
+    return session.connection().execute(query).all()
+
+
+def _first(session: Session, query: Select[Any]) -> set[int]:
+    """Return the first column as a set."""
+    return {row[0] for row in _read(session, query)}
+
+
 def _tasks(session: Session, pool_id: int, since: datetime | None) -> list[TaskRow]:
-    taken = (
-        select(Claim.task_id, func.count().label("count"))
-        .where(Claim.pool_id == pool_id, col(Claim.ended_at).is_(None))
-        .group_by(col(Claim.task_id))
-        .subquery()
-    )
+    """Return the tasks with free slots, those due first at the head."""
+    is_taken = and_(col(Claim.pool_id) == Task.pool_id, col(Claim.task_id) == Task.id, col(Claim.ended_at).is_(None))
+    free = col(Task.slots) - func.count(col(Claim.id))
+    rises = col(Task.opened_at) <= since if since is not None else false()
     query = (
-        select(Task, func.coalesce(taken.c.count, 0))
-        .outerjoin(taken, taken.c.task_id == Task.id)
-        .where(Task.pool_id == pool_id, col(Task.closed_at).is_(None))
+        _of(pool_id, Task, "id", "number", free, "weight", "hours", rises)
+        .outerjoin(Claim, is_taken)
+        .where(col(Task.closed_at).is_(None))
+        .group_by(col(Task.pool_id), col(Task.id))
+        .having(free > 0)
+        .order_by(col(Task.due_at).is_(None), col(Task.due_at), col(Task.number))
     )
-    open_tasks = [(task, int(count)) for task, count in session.exec(query) if task.slots > count]
-    open_tasks.sort(key=lambda row: (row[0].due_at is None, row[0].due_at or row[0].created_at, row[0].number))
-    return [
-        TaskRow(task.id, task.number, task.slots - count, task.weight, task.hours, int(_was_open(task, since)))
-        for task, count in open_tasks
-    ]
-
-
-def _was_open(task: Task, since: datetime | None) -> bool:
-    return since is not None and task.opened_at is not None and task.opened_at <= since
+    return [TaskRow._make((*values, int(bool(rises)))) for *values, rises in _read(session, query)]
 
 
 def _bids(session: Session, pool_id: int, task_ids: set[int]) -> list[BidRow]:
-    query = select(Bid.task_id, Bid.member_id, Bid.weight).where(Bid.pool_id == pool_id)
-    return sorted(BidRow(*row) for row in session.exec(query) if row[0] in task_ids)
+    query = _of(pool_id, Bid, *BidRow._fields)
+    return sorted(BidRow._make(row) for row in _read(session, query) if row[0] in task_ids)
 
 
 def _caps(session: Session, pool_id: int, due_at: datetime) -> list[CapRow]:
     """Return the hours members want to take on in the round that opens now; tasks taken since it was due count."""
-    query = select(Member.id, Member.settings).where(Member.pool_id == pool_id, Member.settings != {})
-    caps = {member_id: MemberSettings(settings).hours for member_id, settings in session.exec(query)}
-    taken = hours_since(session, pool_id, due_at) if caps else {}
-    return sorted(CapRow(one, max(0, cap - taken.get(one, 0))) for one, cap in caps.items() if cap is not None)
+    query = _of(pool_id, Member, "id", "settings").where(col(Member.settings) != {})
+    caps = {member_id: MemberSettings(settings).hours for member_id, settings in _read(session, query)}
+    capped = {one: cap for one, cap in caps.items() if cap is not None}
+    taken = dict[int, int]()
+    for part in sliced(list(capped)):
+        taken |= hours_since(session, pool_id, due_at, part)
+    return sorted(CapRow(one, max(0, cap - taken.get(one, 0))) for one, cap in capped.items())
 
 
 def _goods(
     session: Session, pool: Pool, since: datetime | None, due_at: datetime
 ) -> tuple[list[GoodRow], list[ProductRow], list[BatchRow]]:
-    pool_id = pool.id
-    goods = {good.id: good for good in session.exec(select(Good).where(Good.pool_id == pool_id, Good.free == ""))}
-    products = session.exec(select(Product).where(Product.pool_id == pool_id).order_by(col(Product.id))).all()
-    offers = {product.id: Offer(product) for product in products if product.good_id in goods}
-    rows = []
+    """Return the goods that cost something, their products, and the batches of those that are on offer."""
+    pool_id, rule = pool.id, PoolSettings(pool.settings).rule
+    named = _of(pool_id, Good, "id", "name", "rule").where(col(Good.free) == "").order_by(col(Good.id))
+    goods = [GoodRow(one, name, sharing.Rule(own or rule)) for one, name, own in _read(session, named)]
     fresh = or_(col(Batch.until_at).is_(None), col(Batch.until_at) > due_at)
-    for batch in session.exec(select(Batch).where(*_on_offer(pool_id), fresh).order_by(col(Batch.id))):
-        offers[batch.product_id].add(batch)
-        rows.append(BatchRow(batch.id, batch.product_id, batch.units, batch.left, batch.given, batch.effort))
-    pledged, made = _pledged(session, pool_id), _made(session, pool_id, since)
-    product_rows = [
-        ProductRow(
-            product.id,
-            product.good_id,
-            offers[product.id].units,
-            offers[product.id].effort_left,
-            product.leftover_rounds,
-            NONE if product.last_average is None else product.last_average,
-            pledged[product.id],
-            made[product.id],
-        )
-        for product in products
-        if product.id in offers
+    offered = _of(pool_id, Batch, *BatchRow._fields).where(*IS_ON_OFFER, fresh).order_by(col(Batch.id))
+    batches = [BatchRow._make(row) for row in _read(session, offered)]
+    units, effort = defaultdict[int, int](int), defaultdict[int, int](int)
+    for batch in batches:
+        units[batch.product_id] += batch.left
+        effort[batch.product_id] += effort_left(batch.effort, batch.units, batch.given)
+    pledged, made = pledged_units(session, pool_id), made_units(session, pool_id, since)
+    kept = {good.id for good in goods}
+    average = func.coalesce(col(Product.last_average), NONE)
+    versions = _of(pool_id, Product, "id", "good_id", "leftover_rounds", average).order_by(col(Product.id))
+    products = [
+        ProductRow(one, good_id, units[one], effort[one], rounds, average, pledged[one], made[one])
+        for one, good_id, rounds, average in _read(session, versions)
+        if good_id in kept
     ]
-    good_rows = [GoodRow(good.id, good.name, rule_of(session, good)) for good in goods.values()]
-    return sorted(good_rows), product_rows, rows
+    return goods, products, batches
 
 
-def _on_offer(pool_id: int) -> tuple[ColumnElement[bool], ...]:
-    return (col(Batch.pool_id) == pool_id, col(Batch.left) > 0, col(Batch.offered_at).is_not(None))
-
-
-def _pledged(session: Session, pool_id: int) -> dict[int, int]:
+def pledged_units(session: Session, pool_id: int) -> dict[int, int]:
     """Return what is promised of each product and not there yet; that is made, but has to be confirmed, too."""
+    waiting = _of(pool_id, Batch, "product_id", "left").where(col(Batch.offered_at).is_(None))
+    promised = _of(pool_id, Pledge, "product_id", col(Pledge.units) - col(Pledge.made))
     result: dict[int, int] = defaultdict(int)
-    waiting = select(Batch.product_id, func.sum(Batch.left)).where(
-        Batch.pool_id == pool_id, col(Batch.offered_at).is_(None)
-    )
-    for product_id, units in session.exec(waiting.group_by(col(Batch.product_id))):
-        result[product_id] = int(units)
-    query = select(Pledge).where(Pledge.pool_id == pool_id, col(Pledge.ended_at).is_(None))
-    for pledge in session.exec(query):
-        result[pledge.product_id] += pledge.units - pledge.made
+    for query in (waiting, promised.where(col(Pledge.ended_at).is_(None))):
+        for product_id, units in _read(session, query):
+            result[product_id] += units
     return result
 
 
-def _made(session: Session, pool_id: int, since: datetime | None) -> dict[int, int]:
-    result: dict[int, int] = defaultdict(int)
-    query = select(Batch.product_id, func.sum(Batch.units)).where(
-        Batch.pool_id == pool_id, col(Batch.offered_at).is_not(None)
-    )
+def made_units(session: Session, pool_id: int, since: datetime | None) -> dict[int, int]:
+    """Return what was made of each product since then."""
+    query = _of(pool_id, Batch, "product_id", "units").where(col(Batch.offered_at).is_not(None))
     if since is not None:
         query = query.where(col(Batch.offered_at) > since)
-    for product_id, units in session.exec(query.group_by(col(Batch.product_id))):
-        result[product_id] = int(units)
+    result: dict[int, int] = defaultdict(int)
+    for product_id, units in _read(session, query):
+        result[product_id] += units
     return result
 
 
 def _wants(session: Session, pool_id: int) -> list[WantRow]:
-    query = select(Want).where(Want.pool_id == pool_id, col(Want.ended_at).is_(None))
-    return [
-        WantRow(
-            row.id,
-            row.good_id,
-            row.member_id,
-            row.product_id or 0,
-            row.units,
-            row.got,
-            NONE if row.bid is None else row.bid,
-            NONE if row.maximum is None else row.maximum,
-            row.waited,
-        )
-        for row in session.exec(query.order_by(col(Want.at), col(Want.id)))
-    ]
+    product, bid, most = (
+        func.coalesce(col(one), missing)
+        for one, missing in ((Want.product_id, 0), (Want.bid, NONE), (Want.maximum, NONE))
+    )
+    query = _of(pool_id, Want, "id", "good_id", "member_id", product, "units", "got", bid, most, "waited")
+    standing = query.where(col(Want.ended_at).is_(None)).order_by(col(Want.at), col(Want.id))
+    return [WantRow._make(row) for row in _read(session, standing)]
 
 
 def _members(session: Session, pool: Pool, settings: PoolSettings, current: Round, due_at: datetime) -> list[MemberRow]:
     pool_id = pool.id
     balances, recognised = ledger.balances(session, pool_id), ledger.recognised(session, pool_id)
     active = _active(session, pool_id, active_since(session, pool_id, current.number or 0))
-    query = select(Member).where(Member.pool_id == pool_id, col(Member.admitted_at).is_not(None))
+    away = or_(col(Member.break_from).is_not(None), col(Member.exempt_from).is_not(None))
+    absent = session.scalars(select(Member).where(col(Member.pool_id) == pool_id, away))
+    sharing_not = {member.id for member in absent if is_exempt(member, current.opened_at, due_at)}
+    query = _of(pool_id, Member, "id").where(col(Member.admitted_at).is_not(None), col(Member.left_at).is_(None))
     return [
         MemberRow(
-            member.id,
-            balances.get(member.id, 0),
-            ledger.limit_with(settings, recognised.get(member.id, 0)),
-            int(member.id in active and not is_exempt(member, current.opened_at, due_at)),
+            one,
+            balances.get(one, 0),
+            ledger.limit_with(settings, recognised.get(one, 0)),
+            int(one in active and one not in sharing_not),
         )
-        for member in session.exec(query.where(col(Member.left_at).is_(None)).order_by(col(Member.id)))
+        for (one,) in _read(session, query.order_by(col(Member.id)))
     ]
 
 
 def _active(session: Session, pool_id: int, since: datetime | None) -> set[int]:
     """Return who joined, had effort confirmed or got a unit since then."""
-    joined = select(Member.id).where(Member.pool_id == pool_id)
-    worked = select(Contribution.member_id).where(Contribution.pool_id == pool_id)
-    got = select(GivenUnit.member_id).where(GivenUnit.pool_id == pool_id, col(GivenUnit.returned_at).is_(None))
-    if since is not None:
-        joined = joined.where(Member.joined_at > since)
-        worked = worked.where(Contribution.confirmed_at > since)
-        got = got.where(GivenUnit.at > since)
-    return {member_id for query in (joined, worked.distinct(), got.distinct()) for member_id in session.exec(query)}
+    joined = _of(pool_id, Member, "id")
+    if since is None:
+        return _first(session, joined)
+    worked = _of(pool_id, Contribution, "member_id").where(col(Contribution.confirmed_at) > since)
+    got = _of(pool_id, GivenUnit, "member_id").where(col(GivenUnit.at) > since, col(GivenUnit.returned_at).is_(None))
+    queries = (joined.where(col(Member.joined_at) > since), worked.distinct(), got.distinct())
+    return set[int]().union(*(_first(session, query) for query in queries))
 
 
 def _contributions(session: Session, pool_id: int, backers: int) -> list[ContributionRow]:
-    """Return all the work in batches on offer, and what is due and not credited in full."""
+    """Return all the work in batches on offer, and what is due and not credited in full, the oldest first."""
     needed = backers if count_projects(session, pool_id) > 1 else 0
     backed = _backed_tasks(session, pool_id, needed)
     taken = _taken_products(session, pool_id, needed)
-    in_batch = col(Contribution.batch_id).in_(select(Batch.id).where(*_on_offer(pool_id)))
-    query = select(Contribution, in_batch).where(
-        Contribution.pool_id == pool_id, or_(Contribution.recognised < col(Contribution.effort), in_batch)
-    )
+    on_offer = _first(session, _of(pool_id, Batch, "id").where(*IS_ON_OFFER))
     rows = []
-    for one, is_in_batch in session.exec(query.order_by(col(Contribution.confirmed_at), col(Contribution.id))):
+    for one in _read(session, _work(pool_id)):
         is_common = one.product_id is None
         is_wanted = (is_common and (needed == 0 or one.task_id in backed)) or one.product_id in taken
         due = one.effort if is_wanted else one.due
-        if due > one.recognised or is_in_batch:
+        if due > one.recognised or one.batch_id in on_offer:
             rows.append(ContributionRow(one.id, one.member_id, one.batch_id or 0, one.effort, due, one.recognised))
     return rows
 
 
+def _work(pool_id: int) -> Select[Any]:
+    """Return the query for the work that is not credited in full, or in a batch on offer: each by its own index."""
+    names = ("id", "confirmed_at", "member_id", "task_id", "product_id", "batch_id", "effort", "due", "recognised")
+    of_batch = and_(col(Batch.pool_id) == Contribution.pool_id, col(Batch.id) == Contribution.batch_id)
+    unpaid = _of(pool_id, Contribution, *names).where(IS_UNPAID)
+    in_batch = _of(pool_id, Contribution, *names).join(Batch, of_batch).where(*IS_ON_OFFER)
+    found = union(unpaid, in_batch).subquery()
+    return select(found).order_by(found.c.confirmed_at, found.c.id)
+
+
 def _backed_tasks(session: Session, pool_id: int, needed: int) -> set[int]:
-    query = select(Backing.task_id).where(Backing.pool_id == pool_id).group_by(col(Backing.task_id))
-    return set(session.exec(query.having(func.count() >= needed)))
+    """Return the tasks with work that waits to be credited and that enough have backed."""
+    of_task = and_(col(Contribution.pool_id) == Backing.pool_id, col(Contribution.task_id) == Backing.task_id)
+    query = _of(pool_id, Backing, "task_id").join(Contribution, of_task).where(IS_UNPAID)
+    backers = func.count(col(Backing.member_id).distinct())
+    return _first(session, query.group_by(col(Backing.task_id)).having(backers >= needed))
 
 
 def _taken_products(session: Session, pool_id: int, needed: int) -> set[int]:
     """Return the products of free goods that enough members of other projects, or others than the makers, took."""
-    query = (
-        select(Product.id, Product.project_id, FreeTaking.member_id)
-        .join(FreeTaking, (col(FreeTaking.pool_id) == Product.pool_id) & (col(FreeTaking.good_id) == Product.good_id))
-        .where(Product.pool_id == pool_id)
-    )
-    takings = session.exec(query).all()
+    of_good = and_(col(FreeTaking.pool_id) == Product.pool_id, col(FreeTaking.good_id) == Product.good_id)
+    query = _of(pool_id, Product, "id", "project_id", col(FreeTaking.member_id)).join(FreeTaking, of_good)
+    takings = _read(session, query)
     if not takings:
         return set()
-    makers = set(
-        session.exec(select(Contribution.product_id, Contribution.member_id).where(Contribution.pool_id == pool_id))
-    )
+    free = {product_id for product_id, _project_id, _member_id in takings}
+    work = _of(pool_id, Contribution, "product_id", "member_id").where(col(Contribution.product_id).in_(free))
+    makers = {tuple(row) for row in _read(session, work)}
     homes: dict[int, set[int]] = defaultdict(set)
-    for project_id, member_id in session.exec(
-        select(Membership.project_id, Membership.member_id).where(
-            Membership.pool_id == pool_id, col(Membership.admitted_at).is_not(None)
-        )
-    ):
+    members = _of(pool_id, Membership, "project_id", "member_id").where(col(Membership.admitted_at).is_not(None))
+    for project_id, member_id in _read(session, members):
         homes[member_id].add(project_id)
     counts: dict[int, int] = defaultdict(int)
     for product_id, project_id, member_id in takings:

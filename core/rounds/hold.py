@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from sqlmodel import col, select
+
 from core.events import Event
-from core.rounds.apply import Applied, apply
+from core.rounds.apply import Prepared, apply, prepare
 from core.rounds.decide import decide
 from core.rounds.gather import gather
 from core.store import lock_pool
-from core.tables import Pool, Round
+from core.tables import Pool, Round, Task, Want
 from core.timing import current_round, open_round, record_missed, schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from sqlmodel import Session
@@ -23,36 +27,60 @@ if TYPE_CHECKING:
     from core.store import Store
 
 
+NOBODY_TOLD = -1
+PREVIEWED_MAX = 1000  # standing wants, or tasks
+
+
 @dataclass(frozen=True, slots=True)
 class RoundHeld(Event):
-    """A round was held; `next_round` is open now. `skipped` are the moments an outage swallowed."""
+    """A round was held, and the next one is open. `skipped` are the moments an outage swallowed."""
 
     pool: Pool
     round: Round
-    next_round: Round
     inputs: Inputs
     outcome: Outcome
-    applied: Applied
-    skipped: tuple[str, ...]
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would be decided now."""
+
+    inputs: Inputs
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A decision and the revision of the pool it was made for."""
+    """A decision, the revision of the pool it was made for, and what is to be written of it."""
 
     revision: int
     inputs: Inputs
     outcome: Outcome
+    prepared: Prepared
 
 
-def preview(session: Session, pool: Pool, now: datetime) -> Decided:
+def decided(revision: int, inputs: Inputs) -> Decided:
+    """Decide, and make ready what is to be written."""
+    outcome = decide(inputs)
+    return Decided(revision, inputs, outcome, prepare(inputs, outcome))
+
+
+def is_large(session: Session, pool_id: int) -> bool:
+    """Tell whether a pool has so much to decide that nobody should wait while a round is tried out."""
+    wants = select(Want.id).where(Want.pool_id == pool_id, col(Want.ended_at).is_(None))
+    tasks = select(Task.id).where(Task.pool_id == pool_id, col(Task.closed_at).is_(None))
+    return any(session.exec(query.offset(PREVIEWED_MAX).limit(1)).first() is not None for query in (wants, tasks))
+
+
+def preview(session: Session, pool: Pool, now: datetime) -> Preview:
     """Return what would happen if the round were held now, by the same code.
 
     Ties are drawn from the published hash instead of the secret, or everybody could read off it who will win them.
     """
     current = current_round(session, pool.id)
     inputs = replace(gather(session, pool, current, now), secret=current.commitment)
-    return Decided(pool.revision, inputs, decide(inputs))
+    return Preview(inputs, decide(inputs))
 
 
 def decide_outside(store: Store, pool_id: int, now: datetime) -> Decided | None:
@@ -61,13 +89,25 @@ def decide_outside(store: Store, pool_id: int, now: datetime) -> Decided | None:
         pool = session.get_one(Pool, pool_id)
         if pool.round_due_at is None or pool.round_due_at > now:
             return None
-        inputs = gather(session, pool, current_round(session, pool_id), pool.round_due_at)
+        with _uncollected():
+            inputs = gather(session, pool, current_round(session, pool_id), pool.round_due_at)
         revision = pool.revision
-    return Decided(revision, inputs, decide(inputs))
+    with _uncollected():
+        return decided(revision, inputs)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector from going through rows by the million: they stay until the round is over."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def hold(
-    session: Session, pool_id: int, decided: Decided, now: datetime, entropy: Callable[[int], bytes]
+    session: Session, pool_id: int, known: Decided, now: datetime, entropy: Callable[[int], bytes]
 ) -> RoundHeld | None:
     """Write down a round, if it is still due; decide once more if the pool has changed since."""
     pool = lock_pool(session, pool_id)
@@ -76,12 +116,12 @@ def hold(
     skipped = record_missed(session, pool, now)
     current = current_round(session, pool_id)
     due_at = current.due_at or now
-    if skipped or pool.revision != decided.revision:
-        inputs = gather(session, pool, current, due_at)
-        decided = Decided(pool.revision, inputs, decide(inputs))
-    applied = apply(session, pool, current, decided.inputs, decided.outcome, due_at)
-    session.flush()
-    next_round = open_round(session, pool, due_at, entropy)
+    if skipped or pool.revision != known.revision:
+        known = decided(pool.revision, gather(session, pool, current, due_at))
+    with _uncollected():
+        apply(session, pool, current, known.inputs, known.outcome, known.prepared, due_at)
+    current.told_id = NOBODY_TOLD
+    open_round(session, pool, due_at, entropy)
     session.flush()
     schedule(session, pool, due_at)
-    return RoundHeld(pool, current, next_round, decided.inputs, decided.outcome, applied, skipped)
+    return RoundHeld(pool, current, known.inputs, known.outcome, skipped)

@@ -6,10 +6,10 @@ Amounts are thousandths of a weighted hour, weights hundredths, instants microse
 
 from __future__ import annotations
 
-import json
-import zlib
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple, Self
+
+from core.rounds.kept import Kept, packed
 
 NONE = -1
 
@@ -106,9 +106,16 @@ class ContributionRow(NamedTuple):
     recognised: int
 
 
-def _packed(value: Inputs | Outcome) -> bytes:
-    columns = {one.name: getattr(value, one.name) for one in fields(value)}
-    return zlib.compress(json.dumps(columns, separators=(",", ":")).encode())
+def _packed(value: Inputs | Outcome, kinds: dict[str, tuple[Any, str]]) -> bytes:
+    figures = {one.name: getattr(value, one.name) for one in fields(value) if one.name not in kinds}
+    lists = {name: (kind._fields.index(key), getattr(value, name)) for name, (kind, key) in kinds.items()}
+    return packed(figures, lists)
+
+
+def _unpacked(data: bytes, kinds: dict[str, tuple[Any, str]], only: tuple[str, ...]) -> dict[str, Any]:
+    kept = Kept(data)
+    lists = {name: list(map(kinds[name][0]._make, kept.rows(name))) for name in only or kinds}
+    return {**kept.figures, **lists}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +140,13 @@ class Inputs:
     contributions: list[ContributionRow] = field(default_factory=list)
 
     def pack(self) -> bytes:
-        """Return compressed JSON."""
-        return _packed(self)
+        """Return what is kept of it."""
+        return _packed(self, INPUT_LISTS)
 
     @classmethod
-    def unpack(cls, data: bytes) -> Self:
-        """Read what `pack` wrote."""
-        return cls(**_with_rows(json.loads(zlib.decompress(data)), INPUT_ROWS))
+    def unpack(cls, data: bytes, *only: str) -> Self:
+        """Read what `pack` wrote, or `only` some of its lists."""
+        return cls(**_unpacked(data, INPUT_LISTS, only))
 
 
 class TaskResult(NamedTuple):
@@ -235,36 +242,33 @@ class Outcome:
     kept: int = 0
 
     def pack(self) -> bytes:
-        """Return compressed JSON."""
-        return _packed(self)
+        """Return what is kept of it."""
+        return _packed(self, OUTCOME_LISTS)
 
     @classmethod
-    def unpack(cls, data: bytes) -> Self:
-        """Read what `pack` wrote."""
-        return cls(**_with_rows(json.loads(zlib.decompress(data)), OUTCOME_ROWS))
+    def unpack(cls, data: bytes, *only: str) -> Self:
+        """Read what `pack` wrote, or `only` some of its lists."""
+        return cls(**_unpacked(data, OUTCOME_LISTS, only))
 
 
-INPUT_ROWS: dict[str, Any] = {
-    "tasks": TaskRow,
-    "bids": BidRow,
-    "caps": CapRow,
-    "goods": GoodRow,
-    "products": ProductRow,
-    "batches": BatchRow,
-    "wants": WantRow,
-    "members": MemberRow,
-    "contributions": ContributionRow,
+# What the rows of each list are, and by which of their numbers they are looked up.
+INPUT_LISTS: dict[str, tuple[Any, str]] = {
+    "tasks": (TaskRow, "number"),
+    "bids": (BidRow, "task_id"),
+    "caps": (CapRow, "member_id"),
+    "goods": (GoodRow, "id"),
+    "products": (ProductRow, "good_id"),
+    "batches": (BatchRow, "product_id"),
+    "wants": (WantRow, "good_id"),
+    "members": (MemberRow, "id"),
+    "contributions": (ContributionRow, "batch_id"),
 }
-OUTCOME_ROWS: dict[str, Any] = {
-    "tasks": TaskResult,
-    "products": ProductResult,
-    "goods": GoodResult,
-    "wants": WantResult,
-    "given": GivenRow,
-    "credits": CreditRow,
-    "shares": ShareRow,
+OUTCOME_LISTS: dict[str, tuple[Any, str]] = {
+    "tasks": (TaskResult, "number"),
+    "products": (ProductResult, "product_id"),
+    "goods": (GoodResult, "good_id"),
+    "wants": (WantResult, "good_id"),
+    "given": (GivenRow, "want_id"),
+    "credits": (CreditRow, "contribution_id"),
+    "shares": (ShareRow, "member_id"),
 }
-
-
-def _with_rows(columns: dict[str, Any], rows: dict[str, Any]) -> dict[str, Any]:
-    return {name: [rows[name](*row) for row in value] if name in rows else value for name, value in columns.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlmodel import col, func, select
+from sqlmodel import col, select
 
 from core import batches, demand, goods, pledges, undo
 from core.chat import choices as chosen
@@ -12,7 +12,7 @@ from core.chat import report, views
 from core.chat.cards import good_subject
 from core.chat.command import Commands, Press, Who
 from core.chat.commands.lists import PAGE as PAGES
-from core.chat.commands.lists import read_page
+from core.chat.commands.lists import PAGED, page_choices, read_page
 from core.chat.commands.tasks import card
 from core.chat.message import Choice
 from core.chat.parameters import Kind, Parameter
@@ -20,7 +20,6 @@ from core.chat.plurals import plural
 from core.chat.text import joined
 from core.events import GoodEvent
 from core.members import is_maintainer, projects_of
-from core.rounds.hold import preview
 from core.settings import N_, UnfitSettingError
 from core.sharing import Rule
 from core.tables import Good
@@ -133,14 +132,14 @@ def overview(context: Context, words: str = "") -> Reply:
         return good_card(context, find_good(context, words))
     page = read_page(words) if is_page else 0
     where = Good.pool_id == context.pool_id
-    total = context.session.exec(select(func.count()).select_from(Good).where(where)).one()
-    query = select(Good).where(where).order_by(col(Good.name_key)).offset(page * PAGE).limit(PAGE)
+    query = select(Good).where(where).order_by(col(Good.name_key)).offset(page * PAGE).limit(PAGE + 1)
     session, say = context.session, context.say
-    found = session.exec(query).all()
+    rows = session.exec(query).all()
+    found = rows[:PAGE]
     if not found:
         return context.in_place(say("No goods yet. Your project makes one? `/good new bread unit:loaf`"))
     choices = [choice for good in found for choice in views.good_choices(say, good)]
-    if total > (page + 1) * PAGE:
+    if len(rows) > PAGE:
         choices.append(Choice(str(say("More")), f"goods page:{page + 2}", context.pool_id))
     if page:
         choices.append(Choice(str(say("Back")), f"goods page:{page}", context.pool_id))
@@ -217,22 +216,22 @@ def pledge(context: Context, name: str, units: int, by: datetime | None = None) 
     return context.reply(text, chosen.undo(say, deed))
 
 
-@command("shortfalls", who=Who.ANY, does=N_("what is missing and who could make it"), press=Press.AGAIN)
-def shortfalls(context: Context) -> Reply:
+@command("shortfalls", *PAGED, who=Who.ANY, does=N_("what is missing and who could make it"), press=Press.AGAIN)
+def shortfalls(context: Context, page: int = 1) -> Reply:
     """List what is short, with who could make how much, and buttons to pledge it for one's own project."""
-    session, say = context.session, context.say
+    session, say, begin = context.session, context.say, (page - 1) * PAGE
     session.flush()
-    outcome = preview(session, context.pool, context.now).outcome
+    found = demand.shortfalls(session, context.pool, context.now)
     own = {one.id for one in projects_of(session, context.member) if is_maintainer(session, one, context.member)}
     lines, choices = [], []
-    for result in outcome.goods:
-        if result.shortfall:
-            good = session.get_one(Good, (context.pool_id, result.good_id))
-            parts = demand.split(session, good, result.shortfall)
-            who = [report.part_line(session, say, one) for one in parts]
-            short = say("**{good}**: {count} short", good=good.name, count=result.shortfall)
-            lines.append(joined([short, *(who or [say("nobody makes it")])], ", "))
-            choices += [
-                report.pledge_choice(say, good, one) for one in parts if one.units and one.product.project_id in own
-            ]
-    return context.reply(joined(lines) or say("Nothing is short."), *choices)
+    for good_id, missing in found[begin : begin + PAGE]:
+        good = session.get_one(Good, (context.pool_id, good_id))
+        parts = demand.split(session, good, missing)
+        who = [report.part_line(session, say, one) for one in parts]
+        short = say("**{good}**: {count} short", good=good.name, count=missing)
+        lines.append(joined([short, *(who or [say("nobody makes it")])], ", "))
+        choices += [
+            report.pledge_choice(say, good, one) for one in parts if one.units and one.product.project_id in own
+        ]
+    choices += page_choices(context, "shortfalls", page, has_more=len(found) > begin + PAGE)
+    return context.in_place(joined(lines) or say("Nothing is short."), choices)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 command = Commands("help")
 SHOWN_MAX = 2
 PAGE = 8
-LINKED = {"join": "join {}", "run": "{}"}
+LINKED = {"join": "join {}", "found": "project in {}", "run": "{}"}
 
 
 @command(
@@ -36,6 +36,8 @@ LINKED = {"join": "join {}", "run": "{}"}
 def start(context: Context, words: str = "") -> Reply | list[Reply]:
     """Greet, and say what fits this chat and person. A link may carry a code to join with, or a command to run."""
     verb, _, rest = words.partition("-")
+    if verb == "join" and not context.is_private:
+        verb = "" if context.has_project else "found"  # the link was for adding us to a group
     linked = _linked(context, verb, rest) if verb in LINKED and rest else None
     if linked is not None:
         return linked
@@ -71,7 +73,7 @@ def _welcome(context: Context) -> Reply:
         say("Found one: `/pool new NAME`"),
         say("Join one: `/project new NAME CODE`"),
     ]
-    choices = (Choice(str(say("Found a pool")), "pool new"), Choice(str(say("Join by code")), "project new"))
+    choices = (Choice(str(say("Found a pool")), "pool new"), Choice(str(say("Join by code")), "project in"))
     return context.reply(joined(lines), *choices)
 
 

@@ -50,15 +50,14 @@ def handover(context: Context, page: int = 1) -> Reply:
     if not context.has_project:
         return _own_handover(context)
     say, pool_id, project_id = context.say, context.pool_id, context.project.id
-    rows = goods.handover(context.session, context.project)
-    begin = (page - 1) * PAGE
+    rows = goods.handover(context.session, context.project, (page - 1) * PAGE, PAGE + 1)
     lines, choices = [], []
-    for member, good, count in rows[begin : begin + PAGE]:
+    for member, good, count in rows[:PAGE]:
         lines.append(say("{name}: {count}", name=member.name, count=views.named(say, good, count)))
         label = say("{name} got {good}", name=member.name, good=good.name)
         handed_to = f"handed {quoted(good.name)} {quoted(member.name)}"
         choices.append(Choice(str(label), handed_to, pool_id, project_id))
-    choices += page_choices(context, "handover", page, has_more=len(rows) > begin + PAGE)
+    choices += page_choices(context, "handover", page, has_more=len(rows) > PAGE)
     return context.in_place(joined(lines) or say("Nothing waits to be collected here."), choices)
 
 

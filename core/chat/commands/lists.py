@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlmodel import Session, col, func, or_, select
+from sqlmodel import Session, col, select, union
 
 from core.chat import views
 from core.chat.message import Choice
@@ -69,12 +69,11 @@ def read_filter(text: str) -> Filter:
     return Filter(tuple(words), hours_max, mine, page)
 
 
-def open_tasks(session: Session, member: Member, wanted: Filter, size: int) -> tuple[list[Task], int]:
-    """Return a page of open tasks, the highest weight first, and how many there are in all."""
-    conditions = _conditions(member, wanted)
-    total = session.exec(select(func.count()).select_from(Task).where(*conditions)).one()
-    query = select(Task).where(*conditions).order_by(col(Task.weight).desc(), *views.BY_DUE)
-    return list(session.exec(query.offset(wanted.page * size).limit(size)).all()), total
+def open_tasks(session: Session, member: Member, wanted: Filter, size: int) -> tuple[list[Task], bool]:
+    """Return a page of open tasks, the highest weight first, and whether there are more."""
+    query = select(Task).where(*_conditions(member, wanted)).order_by(col(Task.weight).desc(), *views.BY_DUE)
+    found = session.exec(query.offset(wanted.page * size).limit(size + 1)).all()
+    return list(found[:size]), len(found) > size
 
 
 def _conditions(member: Member, wanted: Filter) -> list[ColumnElement[bool]]:
@@ -84,7 +83,7 @@ def _conditions(member: Member, wanted: Filter) -> list[ColumnElement[bool]]:
             Claim.pool_id == member.pool_id, Claim.member_id == member.id, col(Claim.ended_at).is_(None)
         )
         bids = select(Bid.task_id).where(Bid.pool_id == member.pool_id, Bid.member_id == member.id)
-        conditions.append(or_(col(Task.id).in_(own), col(Task.id).in_(bids)))
+        conditions.append(col(Task.id).in_(union(own, bids)))
     else:
         conditions.append(views.has_free_slot())
     if wanted.hours_max:

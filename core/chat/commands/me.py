@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from sqlmodel import col, or_, select
+from sqlmodel import and_, col, or_, select
 
 from core import goods, ledger, undo, wants
 from core.chat import views, why
@@ -144,10 +144,10 @@ def why_good(context: Context, name: str = "") -> Reply:
 )
 def history(context: Context, page: int = 1) -> Reply:
     """List the sender's transfers, the newest first."""
-    say, member = context.tell, context.member
-    query = select(Transfer).where(
-        Transfer.pool_id == context.pool_id, or_(col(Transfer.from_id) == member.id, col(Transfer.to_id) == member.id)
-    )
+    say, own = context.tell, context.own_ids
+    sides = ((col(Transfer.from_id), col(Transfer.to_id)), (col(Transfer.to_id), col(Transfer.from_id)))
+    mine = or_(*(and_(one.in_(own), or_(other.is_(None), other.not_in(own))) for one, other in sides))
+    query = select(Transfer).where(Transfer.pool_id == context.pool_id, mine)
     query = query.order_by(col(Transfer.id).desc()).offset((page - 1) * HISTORY_PAGE).limit(HISTORY_PAGE + 1)
     found = context.session.exec(query).all()
     if not found:

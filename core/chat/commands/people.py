@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlmodel import col, select
-
 from core import export, leaving, ledger, members, projects
 from core.chat.choices import own, quoted
 from core.chat.command import Commands, Press, Who
@@ -20,7 +18,6 @@ from core.errors import NotInProjectError
 from core.events import Admitted, JoinRequested
 from core.settings import N_
 from core.store import lock_pool
-from core.tables import Member
 from core.tables_chat import Person
 
 if TYPE_CHECKING:
@@ -30,6 +27,7 @@ if TYPE_CHECKING:
     from core.chat.message import Reply
     from core.chat.text import Text
     from core.periods import Period
+    from core.tables import Member
 
 command = Commands("people")
 PAGE = 10
@@ -104,12 +102,7 @@ def overview(context: Context, words: str = "") -> Reply:
     say, session = context.say, context.session
     page = next((read_page(word) for word in words.split() if PAGES.fullmatch(word)), 0)
     wanted = [word for word in words.split() if not PAGES.fullmatch(word)]
-    query = select(Member).where(
-        Member.pool_id == context.pool_id, col(Member.left_at).is_(None), col(Member.admitted_at).is_not(None)
-    )
-    for word in wanted:
-        query = query.where(col(Member.name).icontains(word, autoescape=True))
-    found = session.exec(query.order_by(col(Member.name_key)).offset(page * PAGE).limit(PAGE + 1)).all()
+    found = members.page_of(session, context.pool_id, wanted, page * PAGE, PAGE + 1)
     lines = [joined([member.name, *_roles(context, member)], " · ") for member in found[:PAGE]]
     pages = [(say("More"), page + 2)] if len(found) > PAGE else []
     pages += [(say("Back"), page)] if page else []

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
-from core import projects
+from core import codes, projects
 from core.chat import report, views
-from core.chat.choices import NO_QUOTES, quoted
+from core.chat.choices import quoted
 from core.chat.command import Commands, Press, Who
 from core.chat.commands.lists import page_choices
+from core.chat.commands.project import title_of
 from core.chat.commands.tasks import find_member
 from core.chat.message import Choice, Reply
 from core.chat.parameters import Kind, Parameter
 from core.chat.text import joined
-from core.chat.values import read_name
-from core.errors import ChannelTakenError, Refusal
+from core.errors import ChannelTakenError
 from core.identity import memberships_of_person
 from core.members import count_members, remove_steward, require_steward, stewards
-from core.rounds.hold import preview
+from core.rounds.hold import is_large, preview
 from core.rounds.inputs import Inputs, Outcome
 from core.settings import N_, PoolSettings, UnknownSettingError
 from core.tables import Pool, Round
-from core.timing import current_round
+from core.timing import WITHOUT_RECORDS, current_round
 
 if TYPE_CHECKING:
     from core.chat.context import Context
@@ -51,19 +52,18 @@ def new(context: Context, name: str) -> Reply:
             say("Other projects join with it: `/project new NAME {code}`", code=pool.code),
         ]
     )
+    link = (str(say("Add a group")), f"join-{pool.code}")
     if context.is_private:
-        return context.reply(text)
+        return replace(context.reply(text), group_link=link)
     context.chat.pool_id = pool.id
     ask = say("Is this group one of its projects? Reply with the project's name, or: `/project new NAME`")
-    return context.reply(joined([text, ask]), _yes(context), answers="project new")
+    return replace(context.reply(joined([text, ask]), _yes(context), answers="project new"), group_link=link)
 
 
 def _yes(context: Context) -> Choice:
     """Return the button that makes this group a project: under the group's own name, if it can be a name."""
-    title = context.chat.title
-    try:
-        name = read_name(title.translate(NO_QUOTES))
-    except Refusal:
+    name = title_of(context)
+    if not name:
         return Choice(str(context.say("Yes")), "project new", context.pool_id)
     return Choice(str(context.say("Yes: {title}", title=name)), f"project new {quoted(name)}", context.pool_id)
 
@@ -134,7 +134,7 @@ def change(context: Context, key: str = "", value: str = "") -> Reply:
 def code(context: Context, *, new: bool = False) -> Reply:
     """Show the pool's code; a new one makes the old one useless."""
     if new:
-        context.pool.code = projects.new_code(context.entropy)
+        context.pool.code = codes.new_code(context.entropy)
     say = context.say
     return context.reply(
         joined([say("code: {code}", code=context.pool.code), say("To join: `/join {code}`", code=context.pool.code)])
@@ -163,8 +163,10 @@ def now(context: Context) -> Reply:
     """Show what the round would decide now, by the same code."""
     say = context.say
     context.session.flush()
+    if is_large(context.session, context.pool_id):
+        return context.reply(say("This pool is too large to try a round out on the spot. Past results: `/rounds`"))
     decided = preview(context.session, context.pool, context.now)
-    lines = report.all_lines(context.session, say, context.pool, decided.inputs, decided.outcome)
+    lines = report.line_writers(context.session, context.pool, decided.inputs, decided.outcome)
     head = say(
         "If round {number} were now (it is {when}):",
         number=decided.inputs.number,
@@ -172,7 +174,7 @@ def now(context: Context) -> Reply:
     )
     commitment = current_round(context.session, context.pool_id).commitment
     tail = say("Its lottery's secret has this hash:\n{hash}", hash=commitment)
-    body = joined(line.text for line in lines[:LINES_PAGE]) or say("Nothing to decide yet.")
+    body = joined(write(say).text for write in lines[:LINES_PAGE]) or say("Nothing to decide yet.")
     more = [say("… and {count} more", count=len(lines) - LINES_PAGE)] if len(lines) > LINES_PAGE else []
     return context.reply(joined([head, body, *more, tail]))
 
@@ -189,7 +191,7 @@ def rounds(context: Context, number: int = 0, page: int = 1) -> Reply:
     """List past rounds, or show all results of one."""
     say = context.say
     query = select(Round).where(Round.pool_id == context.pool_id, Round.state == "done")
-    query = query.order_by(col(Round.number).desc())
+    query = query.options(*WITHOUT_RECORDS).order_by(col(Round.number).desc())
     if number:
         row = context.session.exec(query.where(Round.number == number)).first()
         return (
@@ -208,10 +210,12 @@ def rounds(context: Context, number: int = 0, page: int = 1) -> Reply:
 def _results(context: Context, row: Round, page: int) -> Reply:
     """Show a page of a round's results; the last one with what lets anybody check its lottery."""
     say, begin = context.say, (page - 1) * LINES_PAGE
-    inputs, outcome = Inputs.unpack(row.inputs or b""), Outcome.unpack(row.outcome or b"")
-    lines = report.all_lines(context.session, say, context.pool, inputs, outcome)
+    inputs = Inputs.unpack(row.inputs or b"", "tasks", "products")
+    outcome = Outcome.unpack(row.outcome or b"", "tasks", "products", "goods")
+    lines = report.line_writers(context.session, context.pool, inputs, outcome)
     has_more = len(lines) > begin + LINES_PAGE
     head = say("**Round {number}** · {when}", number=row.number, when=say.when(row.due_at or say.now))
-    tail = [] if has_more else [report.shared(say, outcome), report.closing(say, row)]
-    text = joined([head, *(line.text for line in lines[begin : begin + LINES_PAGE]), *tail])
+    shares = Outcome() if has_more else Outcome.unpack(row.outcome or b"", "shares")
+    tail = [] if has_more else [report.shared(shares)(say), report.closing(say, row)]
+    text = joined([head, *(write(say).text for write in lines[begin : begin + LINES_PAGE]), *tail])
     return context.reply(text, *page_choices(context, f"rounds {row.number}", page, has_more=has_more))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core import goods, leaving, projects
+from core.chat.choices import NO_QUOTES, quoted
 from core.chat.command import Commands, Press, Who
 from core.chat.commands.tasks import find_member
 from core.chat.message import Choice, Reply
 from core.chat.parameters import Kind, Parameter
 from core.chat.text import joined
-from core.errors import NoPoolError, NoProjectError, NotInPrivateError
+from core.chat.values import read_name
+from core.errors import NoPoolError, NoProjectError, NotInPrivateError, Refusal
 from core.members import count_in, join, maintainers, make_maintainer, remove_maintainer, require_maintainer
 from core.settings import N_, ProjectSettings, UnknownSettingError
 from core.store import lock_pool
@@ -58,6 +60,35 @@ def new(context: Context, name: str, code: str = "") -> Reply:
         ]
     )
     return context.reply(text)
+
+
+@command(
+    "project in",
+    Parameter("code", Kind.CODE, example="K7Q2-M4PD"),
+    Parameter("name", Kind.NAME, optional=True),
+    who=Who.ALL,
+    does=N_("this group is a project of the pool"),
+    hidden=True,
+)
+def new_by_code(context: Context, code: str, name: str = "") -> Reply:
+    """Make this channel a project's of the pool with this code; ask for its name."""
+    if context.is_private:
+        raise NotInPrivateError
+    if name:
+        return new(context, name, code)
+    say, command, title = context.say, f"project in {code}", title_of(context)
+    pool = projects.pool_by_code(context.session, code)
+    choices = [Choice(title, f"{command} {quoted(title)}")] if title else []
+    ask = say("This group joins {pool}. What is the project called? Reply with the name.", pool=pool.name)
+    return context.reply(ask, *choices, answers=command)
+
+
+def title_of(context: Context) -> str:
+    """Return the group's own title, if a project can be called so."""
+    try:
+        return read_name(context.chat.title.translate(NO_QUOTES))
+    except Refusal:
+        return ""
 
 
 @command("project", who=Who.ANY, does=N_("this project"), press=Press.AGAIN)
@@ -117,7 +148,9 @@ def code(context: Context) -> Reply:
     """Give a one-use code, in private."""
     secret = projects.channel_code(context.session, context.project, context.now, context.entropy)
     say = context.tell
-    return context.private(say("Within ten minutes, in the other chat: `/project link {code}`", code=secret))
+    return context.private(
+        say("Within ten minutes, in the other chat: `/project link {code}` (on Matrix: !project link)", code=secret)
+    )
 
 
 @command("project link", Parameter("code", Kind.CODE), who=Who.ALL, does=N_("link this chat to a project"))

@@ -191,13 +191,13 @@ def take(context: Context, number: int) -> Reply:
 def overview(context: Context, words: str = "") -> Reply:
     """List open tasks, the highest weight first, five to a page."""
     wanted = read_filter(words)
-    found, total = open_tasks(context.session, context.member, wanted, PAGE)
+    found, has_more = open_tasks(context.session, context.member, wanted, PAGE)
     say = context.say
     if not found:
         return context.in_place(say("No open tasks. To post one: `/task new TITLE 2h`"))
     lines = [views.task_line(context.session, say, task) for task in found]
     choices = [choice for task in found for choice in _first_choice(context, task, mine=wanted.mine)]
-    if total > (wanted.page + 1) * PAGE:
+    if has_more:
         choices.append(Choice(str(say("More")), f"tasks {wanted.with_page(wanted.page + 1)}", context.pool_id))
     if wanted.page:
         choices.append(Choice(str(say("Back")), f"tasks {wanted.with_page(wanted.page - 1)}", context.pool_id))

@@ -16,6 +16,7 @@ Integer64 = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     upgrade_pools()
+    upgrade_indices()
     upgrade_chats()
 
 
@@ -65,7 +66,6 @@ def upgrade_pools() -> None:
         sa.UniqueConstraint("code", name="uq_pool_code"),
         sqlite_strict=True,
     )
-    op.create_index("ix_pool_round_due_at", "pool", ["round_due_at"])
     op.create_table(
         "project",
         *integers("pool_id", "id"),
@@ -86,6 +86,7 @@ def upgrade_pools() -> None:
         *integers("due_at", "ran_at", nullable=True),
         sa.Column("inputs", sa.LargeBinary(), nullable=True),
         sa.Column("outcome", sa.LargeBinary(), nullable=True),
+        *integers("told_id", nullable=True),
         sa.PrimaryKeyConstraint("pool_id", "id", name="pk_round"),
         sa.UniqueConstraint("pool_id", "local", name="uq_round_pool_id_local"),
         sa.UniqueConstraint("pool_id", "number", name="uq_round_pool_id_number"),
@@ -112,7 +113,6 @@ def upgrade_pools() -> None:
         sa.PrimaryKeyConstraint("pool_id", "id", name="pk_deed"),
         sqlite_strict=True,
     )
-    op.create_index("deed_by_member", "deed", ["pool_id", "member_id", "at"])
     op.create_table(
         "freetaking",
         *integers("pool_id", "id", "good_id", "member_id", "at"),
@@ -130,7 +130,6 @@ def upgrade_pools() -> None:
         sa.PrimaryKeyConstraint("pool_id", "project_id", "member_id", name="pk_membership"),
         sqlite_strict=True,
     )
-    op.create_index("membership_by_member", "membership", ["pool_id", "member_id"])
     op.create_table(
         "product",
         *integers("pool_id", "id", "good_id", "project_id"),
@@ -161,9 +160,6 @@ def upgrade_pools() -> None:
         sa.UniqueConstraint("pool_id", "key", name="uq_transfer_pool_id_key"),
         sqlite_strict=True,
     )
-    op.create_index("transfer_by_round", "transfer", ["pool_id", "round_number"])
-    op.create_index("transfer_from", "transfer", ["pool_id", "from_id", "kind", "amount"])
-    op.create_index("transfer_to", "transfer", ["pool_id", "to_id", "kind", "amount"])
     op.create_table(
         "batch",
         *integers("pool_id", "id", "product_id", "member_id"),
@@ -177,8 +173,6 @@ def upgrade_pools() -> None:
         sa.PrimaryKeyConstraint("pool_id", "id", name="pk_batch"),
         sqlite_strict=True,
     )
-    op.create_index("batch_by_product", "batch", ["pool_id", "product_id", "left"])
-    op.create_index("ix_batch_until_at", "batch", ["until_at"])
     op.create_table(
         "pledge",
         *integers("pool_id", "id", "product_id", "member_id", "units", "made", "by_at", "at"),
@@ -188,8 +182,6 @@ def upgrade_pools() -> None:
         sa.PrimaryKeyConstraint("pool_id", "id", name="pk_pledge"),
         sqlite_strict=True,
     )
-    op.create_index("pledge_by_date", "pledge", ["by_at"])
-    op.create_index("pledge_by_product", "pledge", ["pool_id", "product_id", "ended_at"])
     op.create_table(
         "task",
         *integers("pool_id", "id", "number", "project_id", "creator_id"),
@@ -211,8 +203,6 @@ def upgrade_pools() -> None:
         sa.UniqueConstraint("pool_id", "number", name="uq_task_pool_id_number"),
         sqlite_strict=True,
     )
-    op.create_index("ix_task_next_at", "task", ["next_at"])
-    op.create_index("task_by_state", "task", ["pool_id", "closed_at", "weight"])
     op.create_table(
         "want",
         *integers("pool_id", "id", "good_id", "member_id"),
@@ -226,15 +216,6 @@ def upgrade_pools() -> None:
         pool_reference("product_id", "product", "fk_want_pool_id_product_id"),
         sa.PrimaryKeyConstraint("pool_id", "id", name="pk_want"),
         sqlite_strict=True,
-    )
-    op.create_index("want_by_good", "want", ["pool_id", "good_id", "ended_at"])
-    op.create_index(
-        "want_standing",
-        "want",
-        ["pool_id", "member_id", "good_id"],
-        unique=True,
-        sqlite_where=sa.text("ended_at IS NULL"),
-        postgresql_where=sa.text("ended_at IS NULL"),
     )
     op.create_table(
         "backing",
@@ -271,9 +252,6 @@ def upgrade_pools() -> None:
         sa.PrimaryKeyConstraint("pool_id", "id", name="pk_claim"),
         sqlite_strict=True,
     )
-    op.create_index("claim_by_deadline", "claim", ["deadline_at"])
-    op.create_index("claim_by_member", "claim", ["pool_id", "member_id", "ended_at"])
-    op.create_index("claim_by_task", "claim", ["pool_id", "task_id"])
     op.create_table(
         "contribution",
         *integers("pool_id", "id", "member_id", "task_id", "claim_id"),
@@ -287,16 +265,6 @@ def upgrade_pools() -> None:
         sa.PrimaryKeyConstraint("pool_id", "id", name="pk_contribution"),
         sqlite_strict=True,
     )
-    op.create_index("contribution_by_batch", "contribution", ["pool_id", "batch_id"])
-    op.create_index("contribution_by_member", "contribution", ["pool_id", "member_id"])
-    op.create_index("contribution_gathering", "contribution", ["pool_id", "product_id", "batch_id"])
-    op.create_index(
-        "contribution_unpaid",
-        "contribution",
-        ["pool_id"],
-        sqlite_where=sa.text("recognised < effort"),
-        postgresql_where=sa.text("recognised < effort"),
-    )
     op.create_table(
         "givenunit",
         *integers("pool_id", "id", "round_number", "want_id", "member_id", "product_id", "batch_id", "cost", "at"),
@@ -308,8 +276,108 @@ def upgrade_pools() -> None:
         sa.PrimaryKeyConstraint("pool_id", "id", name="pk_givenunit"),
         sqlite_strict=True,
     )
+
+
+def upgrade_indices() -> None:
+    op.create_index(
+        "member_merged",
+        "member",
+        ["pool_id", "merged_into_id"],
+        sqlite_where=sa.text("merged_into_id IS NOT NULL"),
+        postgresql_where=sa.text("merged_into_id IS NOT NULL"),
+    )
+    op.create_index(
+        "member_present",
+        "member",
+        ["pool_id", "name_key", "id", "admitted_at"],
+        postgresql_ops={"name_key": "text_pattern_ops"},
+        postgresql_where=sa.text("left_at IS NULL"),
+        sqlite_where=sa.text("left_at IS NULL"),
+    )
+    op.create_index(
+        "member_steward",
+        "member",
+        ["pool_id", "id"],
+        sqlite_where=sa.text("steward = 1"),
+        postgresql_where=sa.text("steward = 1"),
+    )
+    op.create_index("ix_pool_round_due_at", "pool", ["round_due_at"])
+    op.create_index(
+        "round_untold",
+        "round",
+        ["due_at"],
+        sqlite_where=sa.text("told_id IS NOT NULL"),
+        postgresql_where=sa.text("told_id IS NOT NULL"),
+    )
+    op.create_index("deed_by_member", "deed", ["pool_id", "member_id", "id"])
+    op.create_index("deed_by_subject", "deed", ["pool_id", "subject_id", "at"])
+    op.create_index("membership_by_member", "membership", ["pool_id", "member_id"])
+    op.create_index(
+        "membership_maintaining",
+        "membership",
+        ["pool_id", "project_id"],
+        sqlite_where=sa.text("maintainer = 1"),
+        postgresql_where=sa.text("maintainer = 1"),
+    )
+    op.create_index("transfer_by_round", "transfer", ["pool_id", "round_number"])
+    op.create_index("transfer_from", "transfer", ["pool_id", "from_id", "kind", "amount"])
+    op.create_index("transfer_to", "transfer", ["pool_id", "to_id", "kind", "amount"])
+    op.create_index("batch_by_offer", "batch", ["pool_id", "offered_at"])
+    op.create_index("batch_by_product", "batch", ["pool_id", "product_id", "left"])
+    op.create_index("batch_by_task", "batch", ["pool_id", "task_id"])
+    op.create_index(
+        "batch_left",
+        "batch",
+        ["pool_id", "id"],
+        sqlite_where=sa.text('"left" > 0'),
+        postgresql_where=sa.text('"left" > 0'),
+    )
+    op.create_index("ix_batch_until_at", "batch", ["until_at"])
+    op.create_index("pledge_by_date", "pledge", ["by_at"])
+    op.create_index("pledge_by_product", "pledge", ["pool_id", "product_id", "ended_at"])
+    op.create_index("ix_task_next_at", "task", ["next_at"])
+    op.create_index(
+        "task_by_series",
+        "task",
+        ["pool_id", "series", "number"],
+        sqlite_where=sa.text("series IS NOT NULL"),
+        postgresql_where=sa.text("series IS NOT NULL"),
+    )
+    op.create_index("task_by_state", "task", ["pool_id", "closed_at", "weight"])
+    op.create_index("want_by_good", "want", ["pool_id", "good_id", "ended_at"])
+    op.create_index(
+        "want_standing",
+        "want",
+        ["pool_id", "member_id", "good_id"],
+        unique=True,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_index("bid_by_member", "bid", ["pool_id", "member_id"])
+    op.create_index("claim_by_deadline", "claim", ["deadline_at"])
+    op.create_index("claim_by_member", "claim", ["pool_id", "member_id", "ended_at"])
+    op.create_index("claim_by_task", "claim", ["pool_id", "task_id"])
+    op.create_index("contribution_by_batch", "contribution", ["pool_id", "batch_id"])
+    op.create_index("contribution_by_member", "contribution", ["pool_id", "member_id"])
+    op.create_index("contribution_by_task", "contribution", ["pool_id", "task_id"])
+    op.create_index("contribution_by_time", "contribution", ["pool_id", "confirmed_at", "member_id"])
+    op.create_index("contribution_gathering", "contribution", ["pool_id", "product_id", "batch_id"])
+    op.create_index(
+        "contribution_unpaid",
+        "contribution",
+        ["pool_id"],
+        sqlite_where=sa.text("recognised < effort"),
+        postgresql_where=sa.text("recognised < effort"),
+    )
     op.create_index("given_by_member", "givenunit", ["pool_id", "member_id", "at"])
-    op.create_index("given_by_product", "givenunit", ["pool_id", "product_id", "at"])
+    op.create_index("given_by_time", "givenunit", ["pool_id", "at", "member_id"])
+    op.create_index(
+        "given_to_collect",
+        "givenunit",
+        ["pool_id", "product_id"],
+        sqlite_where=sa.text("collected_at IS NULL AND returned_at IS NULL"),
+        postgresql_where=sa.text("collected_at IS NULL AND returned_at IS NULL"),
+    )
 
 
 def upgrade_chats() -> None:
@@ -409,7 +477,7 @@ def upgrade_chats() -> None:
         *texts("payload", "state"),
         *integers("edits", nullable=True),
         *texts("ref", nullable=True),
-        *integers("attempts", "created_at"),
+        *integers("attempts", "sender", "created_at"),
         *integers("retry_at", "sent_at", nullable=True),
         *texts("fault"),
         reference("chat_id", "chat", "fk_delivery_chat_id"),

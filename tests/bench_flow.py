@@ -1,0 +1,158 @@
+"""How much goes through: commands a second, how long an answer takes under load, and how quickly dpool starts."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from itertools import count
+from subprocess import DEVNULL, run
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from adapters.post import Carrier, Door
+from bot.dispatcher import Dispatcher
+from core.chat.commands import table
+from core.chat.handling import House
+from core.chat.message import Event, Incoming
+from core.identity import Place, Sender
+from core.schema import open_store
+from core.tables_chat import Person
+from tests import postgres
+from tests.bench_rows import Row, limit, middle, ratio, seconds
+from tests.fake_adapter import FakeAdapter
+from tests.large import NOW, Size, make_large
+from tests.talk import PLATFORM
+from tests.village import entropy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from core.store import Store
+
+SIZE = Size().times(0.01)
+COMMANDS = 300
+COMMITS = 300
+EVENTS_AT_ONCE = 20  # what one getUpdates of a busy bot brings
+UPDATES_A_SECOND = 200
+LOAD_SECONDS = 5
+STARTS = 7
+TEXTS = ("/tasks", "/want bread 1", "/goods bread", "/bid bread 0.7", "/unwant bread", "/me")
+
+
+def clock() -> datetime:
+    """Return the real time: this is a benchmark."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def stores() -> Iterator[dict[str, Store]]:
+    """Make a pool of 1,000 members in a file and on a server, both of which wait for the disk."""
+    with TemporaryDirectory(prefix="dpool-flow-") as folder, postgres.running(settings=()) as server:
+        made = {
+            "SQLite": open_store(f"sqlite:///{folder}/flow.db", NOW),
+            "PostgreSQL": open_store(server.create("flow"), NOW),
+        }
+        for store in made.values():
+            make_large(store, SIZE)
+        yield made
+        for store in made.values():
+            store.close()
+
+
+class Flow:
+    """A bot whose adapter sends to nobody: door, dispatch thread and sender as `dpool run` has them."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.adapter = FakeAdapter(platform=PLATFORM)
+        self.house = House(store, table(), entropy)
+        self.dispatcher = Dispatcher(self.house, clock)
+        self.door = Door(store, clock, self.dispatcher.wake)
+        self.carrier = Carrier(store, self.adapter, clock)
+        self.dispatcher.on_done = self.carrier.wake
+        self.numbers = count()
+
+    def event(self) -> Event:
+        """Return what one of many people writes in private."""
+        number = next(self.numbers)
+        who = 1 + number % (SIZE.members - 1)
+        sender = Sender(PLATFORM, str(who), f"P {who}", f"p{who}")
+        text = TEXTS[number % len(TEXTS)]
+        place = Place(PLATFORM, f"dm {who}", private=True)
+        return Event(f"f{number}", Incoming.TEXT, place, sender, text=text, ref=f"r{number}")
+
+    async def all_at_once(self) -> float:
+        """Return the commands a second, from the door to the adapter, when many wait."""
+        begin = perf_counter()
+        for _ in range(COMMANDS // EVENTS_AT_ONCE):
+            await self.door.receive([self.event() for _ in range(EVENTS_AT_ONCE)])
+        await asyncio.to_thread(self.dispatcher.run_now)
+        await self.carrier.flush()
+        taken = perf_counter() - begin
+        assert len(self.adapter.sent) >= COMMANDS
+        return COMMANDS / taken
+
+    async def steadily(self) -> float:
+        """Return the 99th percentile of the seconds from the inbox to the outbox under a steady load.
+
+        Each is counted from the moment at which it should have come, so that falling behind counts.
+        """
+        loop, all_done = asyncio.get_running_loop(), asyncio.Event()
+        events, ended = UPDATES_A_SECOND * LOAD_SECONDS, list[float]()
+
+        def dispatched(_seconds: float) -> None:
+            ended.append(perf_counter())
+            if len(ended) == events:
+                loop.call_soon_threadsafe(all_done.set)
+
+        self.dispatcher.on_dispatched = dispatched
+        self.dispatcher.start()
+        begin = perf_counter()
+        due = [begin + number / UPDATES_A_SECOND for number in range(events)]
+        for moment in due:
+            await asyncio.sleep(max(0.0, moment - perf_counter()))
+            await self.door.receive([self.event()])
+        await all_done.wait()
+        await asyncio.to_thread(self.dispatcher.stop)
+        taken = sorted(end - moment for end, moment in zip(ended, due, strict=True))
+        return taken[len(taken) * 99 // 100]
+
+
+def rows() -> Iterator[Row]:
+    """Measure all of it."""
+    with stores() as made:
+        store = made["SQLite"]
+        commits = COMMITS / seconds(partial(_commit, store))
+        through = asyncio.run(Flow(store).all_at_once())
+        yield ratio(
+            "commands through inbox, dispatch and outbox ÷ SQLModel commits, SQLite",
+            through,
+            commits,
+            0.35,
+            at_least=True,
+            unit="rate",
+        )
+        for name, one in made.items():
+            taken = asyncio.run(Flow(one).steadily())
+            yield limit(f"p99 from inbox to outbox at {UPDATES_A_SECOND} updates/s, {name}", taken * 1000, 50, "ms")
+    yield _start()
+
+
+def _commit(store: Store) -> None:
+    for _ in range(COMMITS):
+        with store.write() as session:
+            session.add(Person())
+
+
+def _start() -> Row:
+    """Compare the help of the program with Python's own start."""
+    commands = ([sys.executable, "-m", "bot", "--help"], [sys.executable, "-c", "import argparse"])
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(STARTS):
+        for command, taken in zip(commands, times, strict=True):
+            taken.append(seconds(partial(run, command, check=True, stdout=DEVNULL)))
+    return ratio("dpool --help ÷ python -c 'import argparse'", middle(times[0]), middle(times[1]), 3)
