@@ -152,7 +152,7 @@ def test_a_victim_who_types_an_attackers_code_reads_who_they_would_become(player
     assert asked[1:4] == [
         "Bo (@bo) on Console: this one",
         "Eve (@eve) on Telegram: where the code is from",
-        "Each can then do everything as you, in all pools. A code from somebody else makes them you: don't.",
+        "Each account can then act as you in every pool. Never use somebody else's code: they could act as you.",
     ]
     act(player, "bo@dm: [Link]\ntelegram:dm:eve> Bo \\(@bo\\) on Console is one person with you now")
 

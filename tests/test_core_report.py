@@ -192,7 +192,7 @@ def test_who_has_no_private_chat_finds_the_way_to_what_changed_for_them_under_th
         ([], ""),
         ([300, 300, 299], "Left over, shared by 3: 0.3 h each."),
         ([-250, -250], "Common work, carried by 2: 0.25 h each."),
-        ([-250, -100], "Common work, carried by 2: 0.35 h in all, less for whom the limit forbids more."),
+        ([-250, -100], "Common work, carried by 2: 0.35 h in all; those near their limit carry less."),
     ],
 )
 def test_what_was_shared_is_one_figure_where_it_was_the_same_for_all(amounts: list[int], expected: str) -> None:

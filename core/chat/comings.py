@@ -96,6 +96,6 @@ def _tell_unreadable(desk: Desk, chat: Chat) -> None:
     say = desk.say_in(chat)
     text = say(
         "I can't read some messages here: they are encrypted, and I never got their key. Please write them again. "
-        "If I stay silent then, remove me from this room and invite me anew."
+        "If I stay silent then, remove me from this room and invite me again."
     )
     desk.post(chat, Message(text), Priority.REPLY)

@@ -207,9 +207,7 @@ LINES: dict[type[Refusal], Callable[[Say, Any], Text]] = {
     e.UnknownTaskError: lambda say, x: say("There's no #{number}. See `/tasks`", number=x.number),
     e.UnknownCodeError: lambda say, x: say("The code {code} doesn't work (any more). Ask for a new one.", code=x.code),
     e.TooManyTriesError: lambda say, _: say("Too many wrong codes. Try again in ten minutes."),
-    e.OwnCodeError: lambda say, _: say(
-        "That code is your own: type it with the account that isn't linked with this yet."
-    ),
+    e.OwnCodeError: lambda say, _: say("That code is your own: type it from your other account."),
     e.NothingToLinkError: lambda say, _: say("There's nothing to link (any more). For a new code: `/link`"),
     e.BelowLimitTogetherError: lambda say, x: say(
         "Together that's {balance} in {pool}; {least} is the least. First do something: `/tasks`",

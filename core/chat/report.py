@@ -276,7 +276,7 @@ def shared(outcome: Outcome) -> Callable[[Say], Text]:
         if is_even:
             return say("Common work, carried by {count}: {each} each.", count=count, each=say.hours(most))
         return say(
-            "Common work, carried by {count}: {total} in all, less for whom the limit forbids more.",
+            "Common work, carried by {count}: {total} in all; those near their limit carry less.",
             count=count,
             total=say.hours(total),
         )

@@ -38,7 +38,7 @@ def link(context: Context, code: str = "") -> Reply:
     secret = linking.issue(context.session, context.account, context.now, context.entropy)
     lines = [
         say("Your code: **{code}**, for ten minutes.", code=secret),
-        say("Type with your other account, in private with me: `/link {code}` (on Matrix: !link)", code=secret),
+        say("From your other account, write to me in private: `/link {code}` (on Matrix: !link)", code=secret),
         say("Show it to nobody: who types it can become you."),
     ]
     return context.private(joined(lines))
@@ -58,7 +58,7 @@ def _ask(context: Context, found: Result) -> Reply:
         say("Make these accounts one person? There's no way back."),
         say("{account}: this one", account=account_shown(say, context.account)),
         *(say("{account}: where the code is from", account=account_shown(say, one)) for one in found.others),
-        say("Each can then do everything as you, in all pools. A code from somebody else makes them you: don't."),
+        say("Each account can then act as you in every pool. Never use somebody else's code: they could act as you."),
         *(line for part in found.parts for line in _part(say, part)),
     ]
     return context.reply(joined(lines), own(context, say("Link"), f"link with {found.person_id}"))
@@ -79,9 +79,7 @@ def _part(say: Say, part: Part) -> list[Text]:
     if part.replaced:
         lines.append(say("You want {goods} twice: the newer want stays.", goods=say.names(part.replaced)))
     if part.ended:
-        lines.append(
-            say("You don't have enough free for all wants: that for {goods} ends.", goods=say.names(part.ended))
-        )
+        lines.append(say("You don't have enough free for all wants. Ended: {goods}.", goods=say.names(part.ended)))
     if part.freed:
         numbers = say.names([f"#{number}" for number in part.freed])
         lines.append(say("You hold {tasks} twice: one place is free again.", tasks=numbers))
