@@ -25,10 +25,10 @@ from typing import Any, Self
 from aiohttp import web
 
 from tests.bot_api_limits import Limits, too_many
-from tests.bot_api_people import People, Press
+from tests.bot_api_people import People
 from tests.bot_api_serving import SERVED
 from tests.bot_api_values import RefusedError, bad, read
-from tests.bot_api_world import ADMINS, Chat, User
+from tests.bot_api_world import ADMINS, Chat, Press, User
 
 BOT_ID = 1234567
 TOKEN = f"{BOT_ID}:AA-canary-of-the-tests_0123456789"

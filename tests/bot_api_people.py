@@ -9,43 +9,29 @@ import re
 import time
 from collections import defaultdict
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.bot_api_text import found
 from tests.bot_api_updates import Updates
-from tests.bot_api_world import ADMINS, ANONYMOUS_ID, CHANNEL_BOT_ID, IN_CHAT, Button, Chat, Message, User, member
+from tests.bot_api_world import (
+    ADMINS,
+    ANONYMOUS_ID,
+    CHANNEL_BOT_ID,
+    IN_CHAT,
+    Button,
+    Chat,
+    Message,
+    Press,
+    User,
+    member,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 WAIT_SECONDS = 30.0
 LOOK_SECONDS = 0.05  # conditions may be about what the server does not see
-
-
-@dataclass(eq=False)
-class Press:
-    """A press of a button, and how the bot answered it. `at` and `answered_at` by the monotonic clock."""
-
-    id: str
-    user: User
-    message: Message
-    data: str
-    at: float = field(default_factory=time.monotonic)
-    answered_at: float = 0.0
-    text: str = ""
-    is_alert: bool = False
-    url: str = ""
-
-    @property
-    def is_answered(self) -> bool:
-        return bool(self.answered_at)
-
-    @property
-    def seconds(self) -> float:
-        """How long the user's client showed that it is waiting."""
-        return self.answered_at - self.at
 
 
 class People:

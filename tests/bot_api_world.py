@@ -179,6 +179,30 @@ class Message:
         return self.reply_to
 
 
+@dataclass(eq=False)
+class Press:
+    """A press of a button, and how the bot answered it. `at` and `answered_at` by the monotonic clock."""
+
+    id: str
+    user: User
+    message: Message
+    data: str
+    at: float = field(default_factory=time.monotonic)
+    answered_at: float = 0.0
+    text: str = ""
+    is_alert: bool = False
+    url: str = ""
+
+    @property
+    def is_answered(self) -> bool:
+        return bool(self.answered_at)
+
+    @property
+    def seconds(self) -> float:
+        """How long the user's client showed that it is waiting."""
+        return self.answered_at - self.at
+
+
 def _button(one: dict[str, Any]) -> Button:
     copies = one.get("copy_text", {}).get("text", "")
     return Button(one["text"], one.get("callback_data", ""), one.get("url", ""), copies)

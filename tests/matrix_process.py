@@ -157,12 +157,19 @@ class Pool:
 
 
 @asynccontextmanager
-async def running(folder: Path, synapse: Synapse, name: str, *, is_hurried: bool = False) -> AsyncIterator[Pool]:
-    """A bot that is connected; nothing of it is left at the end."""
-    found = Pool(folder, synapse, name, is_hurried=is_hurried)
+async def prepared(folder: Path, synapse: Synapse, name: str, **settings: Any) -> AsyncIterator[Pool]:
+    """A bot that is not started yet; nothing of it is left at the end."""
+    found = Pool(folder, synapse, name, **settings)
     try:
-        await found.start()
-        await found.ready()
         yield found
     finally:
         await found.close()
+
+
+@asynccontextmanager
+async def running(folder: Path, synapse: Synapse, name: str, **settings: Any) -> AsyncIterator[Pool]:
+    """A bot that is connected."""
+    async with prepared(folder, synapse, name, **settings) as found:
+        await found.start()
+        await found.ready()
+        yield found

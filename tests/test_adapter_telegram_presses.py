@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from adapters.telegram.client import Telegram
     from core.chat.port import Parcel
     from core.store import Store
-    from tests.bot_api_people import Press
-    from tests.bot_api_world import Chat, User
+    from tests.bot_api_world import Chat, Press, User
 
 PATIENCE_SECONDS = 0.3
 

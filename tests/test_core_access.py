@@ -108,7 +108,7 @@ def test_in_several_pools_the_bot_asks_once_and_remembers(store: Store) -> None:
         for person in session.exec(select(Person)):
             person.pool_id = None
     act(player, "bo@dm: /goods\n> Which pool\\?\n> \\[Valley\\] \\[Mill Pool\\]\nbo@dm: /start\n> Which pool")
-    act(player, "bo@dm: [Mill Pool]\n> No goods yet\nbo@dm: /goods\n> No goods yet\nbo@dm: /start\n> Mill Pool")
+    act(player, "bo@dm: [Mill Pool]\n> Mill Pool\nbo@dm: /goods\n> No goods yet\nbo@dm: /start\n> Mill Pool")
     act(player, "bo@bakery: /me\nbo@dm: /goods\n> bread")
 
 

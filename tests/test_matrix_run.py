@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.matrix_people import gathered
-from tests.matrix_process import Pool, running
+from tests.matrix_process import Pool, prepared, running
 from tests.signing_view import trusted
 from tests.synapse import password_of
 from tests.synapse_person import good
@@ -97,14 +97,12 @@ async def test_a_client_that_leaves_out_unsigned_devices(pool: Pool, person: Arr
 
 
 async def test_a_wrong_password_is_one_line(synapse: Synapse, newcomer: Register, tmp_path: Path) -> None:
-    pool = Pool(tmp_path, synapse, newcomer("Pool"))
-    pool.configure(synapse, {"password": "a wild guess"})
-    await pool.start()
-    assert await pool.ended() == 2
-    assert said(pool) == [
-        f"matrix: {pool.user} can't log in with matrix.password: M_FORBIDDEN Invalid username or password"
-    ]
-    await pool.close()
+    async with prepared(tmp_path, synapse, newcomer("Pool")) as pool:
+        pool.configure(synapse, {"password": "a wild guess"})
+        await pool.start()
+        assert await pool.ended() == 2
+    [line] = said(pool)
+    assert line == f"matrix: {pool.user} can't log in with matrix.password: M_FORBIDDEN Invalid username or password"
 
 
 async def test_an_ended_login_is_one_line(synapse: Synapse, newcomer: Register, tmp_path: Path) -> None:
@@ -119,20 +117,17 @@ async def test_an_ended_login_is_one_line(synapse: Synapse, newcomer: Register, 
 async def test_an_access_token_will_do(synapse: Synapse, person: Arrive, newcomer: Register, tmp_path: Path) -> None:
     name = newcomer("Pool")
     token = synapse.log_in(name)
-    pool = Pool(tmp_path, synapse, name, token=token)
-    await pool.start()
-    await pool.ready()
-    ana = await person("Ana")
-    room = await gathered(pool, ana, encrypted=True)
-    await ana.say(room, "!pool new Valley")
-    await ana.hear(room, "Valley is founded", sender=pool.user)
-    assert await pool.stop(signal.SIGINT) == 0
-    synapse.revoke(name)
-    await pool.start()
-    assert await pool.ended() == 2
+    async with running(tmp_path, synapse, name, token=token) as pool:
+        ana = await person("Ana")
+        room = await gathered(pool, ana, encrypted=True)
+        await ana.say(room, "!pool new Valley")
+        await ana.hear(room, "Valley is founded", sender=pool.user)
+        assert await pool.stop(signal.SIGINT) == 0
+        synapse.revoke(name)
+        await pool.start()
+        assert await pool.ended() == 2
     assert said(pool) == ["matrix.access_token: the homeserver does not know it (any more)"]
     assert token not in pool.log
-    await pool.close()
 
 
 def said(pool: Pool) -> list[str]:

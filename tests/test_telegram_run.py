@@ -109,9 +109,8 @@ async def test_limits_are_kept_as_telegram_has_them(api: BotApi, tmp_path: Path)
         for number in range(6):
             await api.write(ana, group, f"/help {number}")
         await api.until(lambda: len(api.sent(group)) >= 3)
-        began = time.monotonic()
         await api.talk(bo, other, "/pool new Valley", "Valley is founded")
-        assert time.monotonic() - began < 1.0  # nobody waits for the busy chat
+        assert len(api.sent(group)) < 7  # nobody waits for the busy chat
         await api.until(lambda: len(api.sent(group)) == 7)
     assert api.refusals == []
 
@@ -186,6 +185,7 @@ async def test_webhook_mode(api: BotApi, tmp_path: Path) -> None:
     await process.start()
     try:
         await process.ready()
+        await api.until(lambda: api.updates.webhook.url)
         assert (api.updates.webhook.url, api.updates.webhook.secret) == (url, KNOWN_TO_TELEGRAM)
         await api.talk(ana, ana, "/pool new Valley", "Valley is founded")
         forged = {"update_id": 1, "message": (await api.write(ana, ana, "/pool new Forged")).to_json()}
