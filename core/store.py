@@ -10,6 +10,7 @@ import sqlite3
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import create_engine, event, func, inspect, select
@@ -74,6 +75,8 @@ class Store:
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         in_memory = parsed.database in {None, "", ":memory:"}
         self.path = Path(parsed.database or "") if self.is_sqlite and not in_memory else None
+        self._busy_seconds = busy_seconds
+        self._turn = Lock() if self.is_sqlite else None
         if self.is_sqlite:
             self.engine: Engine = create_engine(
                 parsed,
@@ -94,8 +97,21 @@ class Store:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Give a session whose changes are committed together at the end, or not at all."""
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+        with self._in_turn(), Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """Let the threads that write to a SQLite file queue up: SQLite itself would have each look again and again.
+
+        Who waits too long goes on, and SQLite decides.
+        """
+        has_turn = self._turn is not None and self._turn.acquire(timeout=self._busy_seconds)
+        try:
+            yield
+        finally:
+            if has_turn and self._turn is not None:
+                self._turn.release()
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -337,3 +337,13 @@ def test_a_pool_counts_what_comes_and_goes(store: Store) -> None:
         assert pool.revision == 1
         session.delete(row)
     assert revisions(store) == [2]
+
+
+def test_who_waits_for_a_writer_too_long_is_told_by_sqlite(file_store: Store) -> None:
+    hurried = Store(file_store.url, busy_seconds=0)
+    with hurried.write() as first:
+        first.add(Person())
+        first.flush()
+        with pytest.raises(OperationalError, match="locked"), hurried.write() as second:
+            second.add(Person())
+    hurried.close()
