@@ -108,7 +108,7 @@ class Server:
     def remove(self) -> None:
         """Stop it and delete everything."""
         self.stop("QUIT")
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)  # a file that is being deleted may be gone before we look
 
     def url(self, database: str, user: str = "postgres") -> str:
         """Return the address of a database, as an administrator would write it."""

@@ -46,6 +46,14 @@ def test_a_greeting_waits_for_a_code_that_comes_along(store: Store) -> None:
     assert player.shown == []
 
 
+def test_who_founds_at_once_needs_no_greeting(store: Store) -> None:
+    player = on_stage(store)
+    send(player, event(Incoming.ADDED, "fay", "workshop"))
+    write(player, "fay", "workshop", "/pool new Tools")
+    later(player, comings.GREETING_DELAY)
+    assert player.shown == []
+
+
 def test_other_words_do_not_keep_us_from_greeting(store: Store) -> None:
     player = on_stage(store)
     send(player, event(Incoming.ADDED, "fay", "workshop"))

@@ -78,6 +78,8 @@ class Vault:
             found = ToDeviceEvent.parse_event(event)
             if found is not None:
                 self._olm.handle_to_device_event(found)
+        except UNREADABLE as error:
+            log.info("matrix: what a device sent can't be read: %s", type(error).__name__)
         except Exception:
             log.exception("matrix: what a device sent could not be read")
 

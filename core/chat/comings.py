@@ -59,8 +59,10 @@ def greet(house: House, desk: Desk, event: Event, chat: Chat, account: Account) 
 
 
 def drop_greeting_for(session: Session, event: Event, chat: Chat) -> None:
-    """Drop the greeting that waits when somebody asks for one, perhaps with the code of a link."""
-    if SIGN.match(event.text) and event.text[1:].startswith(AGAIN):
+    """Drop the greeting that waits when somebody asks for one, perhaps with the code of a link, or knows what to do."""
+    is_command = SIGN.match(event.text) is not None
+    is_nobodys = chat.pool_id is None and chat.account_id is None
+    if is_command and (is_nobodys or event.text[1:].startswith(AGAIN)):
         _drop_greeting(session, chat.platform, chat.address)
 
 
