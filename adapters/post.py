@@ -139,6 +139,8 @@ class Carrier:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wanted = asyncio.Event()
         self._starting = asyncio.Lock()
+        self._recording = asyncio.Lock()
+        self._results: list[tuple[Parcel, str | Failure]] = []
         self._under_way: dict[int, asyncio.Task[None]] = {}  # by delivery
         self._served: dict[int, int] = {}  # the chat of each of these, but for toasts
         self._missing: set[int] = set()
@@ -226,7 +228,16 @@ class Carrier:
         self._on_result(parcel, result)
         if isinstance(result, Failure):
             log.warning("%s: not sent to %s: %s", parcel.place.platform, parcel.place.address, result.reason)
-        await self._patience.do(partial(self._record, parcel, result))
+        await self._write_down(parcel, result)
+
+    async def _write_down(self, parcel: Parcel, result: str | Failure) -> None:
+        """Record how a message went, with all others that are known by then."""
+        self._results.append((parcel, result))
+        await asyncio.sleep(0)  # what was sent together is often heard of at once
+        async with self._recording:
+            if self._results:
+                results, self._results = self._results, []
+                await self._patience.do(partial(self._record, results))
 
     # In worker threads
 
@@ -264,15 +275,20 @@ class Carrier:
             )
             return [_parcel(session, delivery) for delivery in deliveries]
 
-    def _record(self, parcel: Parcel, result: str | Failure) -> None:
+    def _record(self, results: Sequence[tuple[Parcel, str | Failure]]) -> None:
         with self._patience.store.write() as session:
-            if isinstance(result, str):
-                outbox.sent(session, parcel.delivery_id, result, self._clock())
-            else:
-                outbox.failed(session, parcel.delivery_id, result, self._clock())
-                chat = session.get_one(Chat, parcel.chat_id)
-                if chat.off_at is not None:
-                    tell_closed(session, chat, self._clock())
+            outbox.read(session, [parcel.delivery_id for parcel, _result in results])
+            for parcel, result in results:
+                if isinstance(result, str):
+                    outbox.sent(session, parcel.delivery_id, result, self._clock())
+                else:
+                    self._record_failure(session, parcel, result)
+
+    def _record_failure(self, session: Session, parcel: Parcel, failure: Failure) -> None:
+        outbox.failed(session, parcel.delivery_id, failure, self._clock())
+        chat = session.get_one(Chat, parcel.chat_id)
+        if chat.off_at is not None:
+            tell_closed(session, chat, self._clock())
 
 
 def _parcel(session: Session, delivery: Delivery) -> Parcel:

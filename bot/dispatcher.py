@@ -1,4 +1,4 @@
-"""The thread that dispatches what is in the inbox, one event after another."""
+"""The thread that dispatches what is in the inbox, in its order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from threading import Event, Lock, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from core.chat.dispatch import dispatch_next
+from core.chat.dispatch import dispatch_some
 from core.store import Trouble, line_of, trouble_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ FAULT_SECONDS = 1.0
 class Dispatcher:
     """Dispatches when woken; `on_done` hears when something has been, so that senders and due work can follow.
 
-    `on_dispatched` hears of each event how many seconds it took.
+    `on_dispatched` hears of each event how many seconds it took, of those that were done together their share.
     """
 
     def __init__(self, house: House, clock: Callable[[], datetime]) -> None:
@@ -57,9 +57,10 @@ class Dispatcher:
         count = 0
         with self._lock:
             began = monotonic()
-            while not self._is_told_to_stop.is_set() and dispatch_next(self._house, self._clock()):
-                count += 1
-                self.on_dispatched(monotonic() - began)
+            while not self._is_told_to_stop.is_set() and (handled := dispatch_some(self._house, self._clock())):
+                count += handled
+                for _ in range(handled):
+                    self.on_dispatched((monotonic() - began) / handled)
                 began = monotonic()
         if count:
             self.on_done()

@@ -38,7 +38,9 @@ def _meant(session: Session, task: Task, name: str) -> tuple[Contribution, Membe
         .where(Contribution.pool_id == task.pool_id, Contribution.task_id == task.id)
     )
     found = [(row, member) for row, member in session.exec(query.order_by(col(Contribution.id)))]
-    named = [(row, member) for row, member in found if member.name_key.startswith(key_of(name))]
+    key = key_of(name)
+    exact = [(row, member) for row, member in found if member.name_key == key]
+    named = exact or [(row, member) for row, member in found if member.name_key.startswith(key)]
     if not named:
         raise NothingReportedError(task.number, tuple(member.name for _row, member in found))
     if len(named) > 1:

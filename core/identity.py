@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlmodel import col, select, update
+from sqlalchemy import bindparam
+from sqlmodel import col, func, select, update
 
 from core.clean import clean
 from core.store import add_now
@@ -16,6 +17,20 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 NAME_LENGTH_MAX = 60
+# Every message asks for these, so they are built once.
+ACCOUNT = (
+    select(Account)
+    .where(Account.platform == bindparam("platform"), Account.user_id == bindparam("user_id"))
+    .with_for_update(key_share=True)
+)
+CHAT = select(Chat).where(
+    Chat.platform == bindparam("platform"), Chat.address == bindparam("address"), Chat.topic == bindparam("topic")
+)
+MEMBERSHIPS = (
+    select(Member)
+    .where(Member.person_id == bindparam("person_id"), col(Member.left_at).is_(None))
+    .order_by(col(Member.pool_id))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +57,8 @@ class Place:
 def account_of(session: Session, sender: Sender) -> Account:
     """Return the sender's account; a new one comes with a person of its own. What it shows is made fit to show."""
     name, handle = (clean(one, NAME_LENGTH_MAX)[:NAME_LENGTH_MAX].strip() for one in (sender.name, sender.handle))
-    query = select(Account).where(Account.platform == sender.platform, Account.user_id == sender.user_id)
     # Whose account it is does not change while something is done from it: two accounts may be linked meanwhile.
-    account = session.exec(query.with_for_update(key_share=True)).first()
+    account = session.exec(ACCOUNT, params={"platform": sender.platform, "user_id": sender.user_id}).first()
     if account is None:
         person = add_now(session, Person())
         account = Account(platform=sender.platform, user_id=sender.user_id, person_id=person.id)
@@ -60,12 +74,19 @@ def accounts_of(session: Session, person_id: int) -> list[Account]:
     return list(session.exec(select(Account).where(Account.person_id == person_id).order_by(col(Account.id))).all())
 
 
+def member_by_handle(session: Session, pool_id: int, handle: str) -> Member | None:
+    """Return the member of a pool who has this handle or user id on a platform, if that is exactly one."""
+    is_named = (func.lower(Account.handle) == handle.lower()) | (Account.user_id == f"@{handle}")
+    people = select(Account.person_id).where(is_named)
+    query = select(Member).where(Member.pool_id == pool_id, col(Member.left_at).is_(None))
+    found = session.exec(query.where(col(Member.person_id).in_(people)).limit(2)).all()
+    return found[0] if len(found) == 1 else None
+
+
 def chat_of(session: Session, place: Place, account: Account | None = None) -> Chat:
     """Return the chat of a place; `account` is whose private chat it is."""
-    query = select(Chat).where(
-        Chat.platform == place.platform, Chat.address == place.address, Chat.topic == place.topic
-    )
-    chat = session.exec(query).first()
+    where = {"platform": place.platform, "address": place.address, "topic": place.topic}
+    chat = session.exec(CHAT, params=where).first()
     if chat is None:
         chat = Chat(platform=place.platform, address=place.address, topic=place.topic, title=place.title)
         chat.account_id = account.id if place.private and account else None
@@ -128,5 +149,4 @@ def channels_of(session: Session, pool_id: int, project_id: int | None = None) -
 
 def memberships_of_person(session: Session, person_id: int) -> list[Member]:
     """Return the person as a member of every pool they are in."""
-    query = select(Member).where(Member.person_id == person_id, col(Member.left_at).is_(None))
-    return list(session.exec(query.order_by(col(Member.pool_id))).all())
+    return list(session.exec(MEMBERSHIPS, params={"person_id": person_id}).all())

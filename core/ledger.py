@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func
+from sqlalchemy import bindparam, func
 from sqlmodel import case, col, select
 
 from core.settings import PoolSettings
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlmodel import Session
+    from sqlmodel.sql.expression import Select
 
 COMMONS: None = None
 
@@ -112,6 +113,22 @@ RECOGNITION = (
 )
 
 
+def _sums_of_side(side: int | None, kinds: tuple[TransferKind, ...]) -> Select[int, int]:
+    of_kinds = case((col(Transfer.kind).in_(kinds), col(Transfer.amount)), else_=0)
+    sums = (func.coalesce(func.sum(Transfer.amount), 0), func.coalesce(func.sum(of_kinds), 0))
+    return select(*sums).where(Transfer.pool_id == bindparam("pool_id"), col(side) == bindparam("member_id"))
+
+
+# Every want asks for these, so they are built once.
+SUMS = tuple((_sums_of_side(side, kinds), sign) for side, kinds, sign in RECOGNITION)
+HELD = select(func.coalesce(func.sum(col(Want.units) * func.coalesce(Want.maximum, 0)), 0)).where(
+    Want.pool_id == bindparam("pool_id"),
+    Want.member_id == bindparam("member_id"),
+    col(Want.ended_at).is_(None),
+    Want.good_id != bindparam("but_good_id"),
+)
+
+
 def recognised(session: Session, pool_id: int) -> dict[int, int]:
     """Return each member's effort recognised so far, reversals taken off."""
     result: dict[int, int] = {}
@@ -132,11 +149,10 @@ def recognised_of(session: Session, member: Member) -> int:
 def _balance_and_recognised(session: Session, member: Member) -> tuple[int, int]:
     """Return both at once: every want asks for them."""
     held, recognised_so_far = 0, 0
-    for side, kinds, sign in RECOGNITION:
-        of_kinds = case((col(Transfer.kind).in_(kinds), col(Transfer.amount)), else_=0)
-        sums = (func.coalesce(func.sum(Transfer.amount), 0), func.coalesce(func.sum(of_kinds), 0))
-        query = select(*sums).where(Transfer.pool_id == member.pool_id, col(side) == member.id)
-        amount, recognised_amount = session.exec(query).one()
+    for query, sign in SUMS:
+        amount, recognised_amount = session.exec(
+            query, params={"pool_id": member.pool_id, "member_id": member.id}
+        ).one()
         held += sign * int(amount)
         recognised_so_far += sign * int(recognised_amount)
     return held, recognised_so_far
@@ -158,13 +174,8 @@ def limit_with(settings: PoolSettings, effort_recognised: int) -> int:
 
 def held(session: Session, member: Member, *, but_good_id: int | None = None) -> int:
     """Return what a member's standing wants hold; those for `but_good_id` left out, since a new want replaces them."""
-    total = func.coalesce(func.sum(col(Want.units) * func.coalesce(Want.maximum, 0)), 0)
-    query = select(total).where(
-        Want.pool_id == member.pool_id, Want.member_id == member.id, col(Want.ended_at).is_(None)
-    )
-    if but_good_id is not None:
-        query = query.where(Want.good_id != but_good_id)
-    return int(session.exec(query).one())
+    where = {"pool_id": member.pool_id, "member_id": member.id, "but_good_id": but_good_id or 0}
+    return int(session.exec(HELD, params=where).one())
 
 
 @dataclass(frozen=True, slots=True)

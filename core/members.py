@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy import bindparam
 from sqlmodel import col, func, select
 
 from core import ledger
@@ -25,13 +26,13 @@ if TYPE_CHECKING:
 
 ACTIVE_ROUNDS = 4
 NAMES_MAX = 3
+MEMBER = select(Member).where(Member.pool_id == bindparam("pool_id"), Member.person_id == bindparam("person_id"))
 NAME_LENGTH_MAX = 60  # characters of what a platform says somebody is called
 
 
 def member_of(session: Session, pool_id: int, person_id: int) -> Member | None:
     """Return the person as a member of the pool."""
-    query = select(Member).where(Member.pool_id == pool_id, Member.person_id == person_id)
-    return session.exec(query).first()
+    return session.exec(MEMBER, params={"pool_id": pool_id, "person_id": person_id}).first()
 
 
 def selves(session: Session, member: Member) -> list[Member]:
@@ -232,9 +233,12 @@ def take_break(member: Member, period: timedelta, now: datetime) -> None:
 
 def is_exempt(member: Member, opened_at: datetime, due_at: datetime) -> bool:
     """Tell whether a member is on a break that began before the round opened, or exempted at its end."""
-    on_break = _covers(member.break_from, member.break_until, opened_at, due_at)
-    return on_break or _covers(member.exempt_from, member.exempt_until, due_at, due_at)
+    began_before = member.break_from is not None and member.break_from < opened_at
+    is_exempted = member.exempt_from is not None and member.exempt_from <= due_at
+    return (began_before and _lasts(member.break_until, due_at)) or (
+        is_exempted and _lasts(member.exempt_until, due_at)
+    )
 
 
-def _covers(start: datetime | None, end: datetime | None, begun_by: datetime, at: datetime) -> bool:
-    return start is not None and start <= begun_by and (end is None or end > at)
+def _lasts(until: datetime | None, at: datetime) -> bool:
+    return until is None or until > at

@@ -35,12 +35,12 @@ Row = TypeVar("Row", bound=NamedRow)
 
 
 def key_of(name: str) -> str:
-    """Return what a name is compared by: no case, accents or quotes, no invisible or look-alike characters."""
+    """Return what a name is compared by: no case, accents, quotes or @, no invisible or look-alike characters."""
     decomposed = unicodedata.normalize("NFKD", " ".join(name.split())).casefold()
     letters = "".join(
         c for c in decomposed if c not in INVISIBLE and c not in QUOTES and unicodedata.category(c) not in UNSEEN
     )
-    return " ".join(letters.translate(LOOK_ALIKE).split())
+    return " ".join(letters.translate(LOOK_ALIKE).split()).lstrip("@ ")
 
 
 def unique_name(name: str, is_taken: Callable[[str], bool]) -> str:

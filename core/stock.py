@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlalchemy import bindparam
 from sqlmodel import col, select
 
 from core import sharing
@@ -15,6 +16,23 @@ from core.units import round_half_up
 
 if TYPE_CHECKING:
     from sqlmodel import Session
+
+# Every card of a good asks for these, so they are built once.
+PRODUCTS = (
+    select(Product)
+    .where(Product.pool_id == bindparam("pool_id"), Product.good_id == bindparam("good_id"))
+    .order_by(col(Product.id))
+)
+BATCHES = (
+    select(Batch)
+    .where(
+        Batch.pool_id == bindparam("pool_id"),
+        col(Batch.product_id).in_(bindparam("product_ids", expanding=True)),
+        Batch.left > 0,
+        col(Batch.offered_at).is_not(None),
+    )
+    .order_by(col(Batch.id))
+)
 
 
 @dataclass(slots=True)
@@ -44,15 +62,9 @@ def rule_of(session: Session, good: Good) -> sharing.Rule:
 
 def offers(session: Session, good: Good) -> list[Offer]:
     """Return every product of a good with what is on offer, in the order in which they came to the pool."""
-    query = select(Product).where(Product.pool_id == good.pool_id, Product.good_id == good.id)
-    found = {product.id: Offer(product) for product in session.exec(query.order_by(col(Product.id)))}
-    batches = select(Batch).where(
-        Batch.pool_id == good.pool_id,
-        col(Batch.product_id).in_(found),
-        Batch.left > 0,
-        col(Batch.offered_at).is_not(None),
-    )
-    for batch in session.exec(batches.order_by(col(Batch.id))):
+    products = session.exec(PRODUCTS, params={"pool_id": good.pool_id, "good_id": good.id})
+    found = {product.id: Offer(product) for product in products}
+    for batch in session.exec(BATCHES, params={"pool_id": good.pool_id, "product_ids": list(found)}):
         found[batch.product_id].add(batch)
     result = list(found.values())
     set_reserves(rule_of(session, good), result)

@@ -22,7 +22,8 @@ from sqlmodel import Session, SQLModel
 from core.tables import Pool, PoolRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from sqlalchemy.engine import Connection, Engine
     from sqlalchemy.orm import Session as OrmSession
@@ -112,6 +113,18 @@ class Store:
         finally:
             if has_turn and self._turn is not None:
                 self._turn.release()
+
+    @contextmanager
+    def together(self) -> Iterator[Callable[[], AbstractContextManager[Session]]]:
+        """Give sessions, one after another, whose changes are committed together at the end, or none of them."""
+        with self._in_turn(), self.engine.begin() as connection:
+
+            @contextmanager
+            def part() -> Iterator[Session]:
+                with Session(connection, expire_on_commit=False) as session, session.begin():
+                    yield session
+
+            yield part
 
     @contextmanager
     def read(self) -> Iterator[Session]:

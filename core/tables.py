@@ -358,6 +358,7 @@ class Want(PoolRow, table=True):
 
     `bid` empty: at cost. `maximum`: the most a unit may be charged, empty until a first batch shows a cost.
     `got`: units of this want given in earlier rounds; `waited`: rounds it bid enough, was covered and lost.
+    `first_round`: the number of the first round it stands in.
     """
 
     __table_args__: ClassVar[Any] = (
@@ -374,7 +375,13 @@ class Want(PoolRow, table=True):
             sqlite_where=sql("ended_at IS NULL"),
             postgresql_where=sql("ended_at IS NULL"),
         ),
-        Index("want_by_good", "pool_id", "good_id", "ended_at"),
+        Index(
+            "want_by_good",
+            "pool_id",
+            "good_id",
+            sqlite_where=sql("ended_at IS NULL"),
+            postgresql_where=sql("ended_at IS NULL"),
+        ),
         STRICT,
     )
     good_id: int = integer()
@@ -387,7 +394,7 @@ class Want(PoolRow, table=True):
     units_each_round: int = integer(0)
     got: int = integer(0)
     waited: int = integer(0)
-    rounds: int = integer(0)
+    first_round: int = integer(0)
     at: datetime = instant()
     ended_at: datetime | None = instant()
 

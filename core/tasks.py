@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from sqlalchemy import bindparam
 from sqlmodel import col, func, select
 
 from core.batches import withdraw
@@ -39,6 +40,11 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+CLAIMS = (  # every card of a task asks for them, so it is built once
+    select(Claim)
+    .where(Claim.pool_id == bindparam("pool_id"), Claim.task_id == bindparam("task_id"), col(Claim.ended_at).is_(None))
+    .order_by(col(Claim.id))
+)
 SLOTS_MAX = 100
 REMIND_BEFORE = timedelta(hours=24)
 RELEASE_AFTER = timedelta(hours=48)
@@ -112,8 +118,7 @@ def is_before_round(pool: Pool, due_at: datetime | None) -> bool:
 
 def claims_of(session: Session, task: Task) -> list[Claim]:
     """Return the claims that fill slots of the task, the oldest first."""
-    query = select(Claim).where(Claim.pool_id == task.pool_id, Claim.task_id == task.id, col(Claim.ended_at).is_(None))
-    return list(session.exec(query.order_by(col(Claim.id))).all())
+    return list(session.exec(CLAIMS, params={"pool_id": task.pool_id, "task_id": task.id}).all())
 
 
 def claim_of(session: Session, task: Task, member: Member) -> Claim:

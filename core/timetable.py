@@ -124,9 +124,9 @@ class QuietHours:
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """Read `22:00-07:00`. Raises UnreadableTimetableError."""
+        """Read `22:00-07:00`, or in whole hours `22-7`. Raises UnreadableTimetableError."""
         match = TIME_RANGE.fullmatch(text.strip()) if len(text) <= TEXT_LENGTH_MAX else None
-        begin, end = (read_time(match[1]), read_time(match[2])) if match else (None, None)
+        begin, end = (_read_hour(match[1]), _read_hour(match[2])) if match else (None, None)
         if begin is None or end is None or begin == end:
             raise UnreadableTimetableError(shorten(text), "22:00-07:00")
         return cls(begin, end)
@@ -147,6 +147,10 @@ class QuietHours:
         day = wall.date() if wall.time() < self.end else wall.date() + DAY
         until = first_instant(datetime.combine(day, self.end), zone)
         return until if until > instant else None  # over already, when the clock shows these hours a second time
+
+
+def _read_hour(word: str) -> time | None:
+    return read_time(word if ":" in word else f"{word}:00")
 
 
 def read_time(word: str) -> time | None:

@@ -28,10 +28,15 @@ WITHOUT_RECORDS = tuple(defer(inspect(Round).attrs[name].class_attribute) for na
 def open_round(session: Session, pool: Pool, now: datetime, entropy: Callable[[int], bytes]) -> Round:
     """Open the pool's next round. The hash of its lottery's secret is known from now on, the secret at its end."""
     secret = entropy(SECRET_BYTES)
-    last = session.exec(select(func.max(Round.number)).where(Round.pool_id == pool.id)).one() or 0
+    last = newest_number(session, pool.id)
     commitment = hashlib.sha256(secret).hexdigest()
     row = Round(pool_id=pool.id, number=last + 1, secret=secret.hex(), commitment=commitment, opened_at=now)
     return add(session, row)
+
+
+def newest_number(session: Session, pool_id: int) -> int:
+    """Return the number of the pool's open round; 0 before the first."""
+    return session.exec(select(func.max(Round.number)).where(Round.pool_id == pool_id)).one() or 0
 
 
 def current_round(session: Session, pool_id: int) -> Round:

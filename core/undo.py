@@ -30,6 +30,7 @@ from core.tables import (
     Want,
 )
 from core.tasks import claims_of, reopen, set_deadline
+from core.timing import newest_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 UNDO_TIME = timedelta(minutes=2)
-WANT_FIELDS = ("units", "bid", "maximum", "product_id", "every_round", "units_each_round", "rounds")
+WANT_FIELDS = ("units", "bid", "maximum", "product_id", "every_round", "units_each_round", "first_round")
 SLOT_KINDS = ("claim", "drop", "done")
 
 
@@ -214,7 +215,7 @@ def _bid(session: Session, deed: Deed, now: datetime) -> Event | None:
 
 def _want(session: Session, deed: Deed, now: datetime) -> Event | None:
     want = session.get_one(Want, (deed.pool_id, deed.subject_id))
-    if want.ended_at is not None or want.rounds:
+    if want.ended_at is not None or want.first_round < newest_number(session, deed.pool_id):
         return None
     before = deed.before
     if before:

@@ -15,6 +15,7 @@ from core.stock import maximum_shown
 from core.store import add
 from core.tables import FreeTaking, Good, Member, Product, Want
 from core.tasks import check_bounds
+from core.timing import newest_number
 from core.units import HOURS_MAX, WANT_UNITS_MAX
 
 if TYPE_CHECKING:
@@ -62,11 +63,12 @@ def want(session: Session, good: Good, member: Member, draft: WantDraft, now: da
         raise NotEnoughFreeError(
             free, draft.units, maximum or 0, good.name, good.units if draft.units > 1 else good.unit
         )
-    row = standing_want(session, good, member)
+    row, first_round = standing_want(session, good, member), newest_number(session, good.pool_id)
     if row is None:
         row = add(session, Want(pool_id=good.pool_id, good_id=good.id, member_id=member.id, units=0))
     row.units, row.bid, row.maximum, row.product_id, row.at = draft.units, draft.bid, maximum, product_id, now
-    row.every_round, row.units_each_round, row.rounds = int(draft.every_round), draft.units, 0
+    row.every_round, row.units_each_round = int(draft.every_round), draft.units
+    row.first_round = first_round
     return Wanted(good, row)
 
 

@@ -29,7 +29,7 @@ READ = (
 )
 INSERTED = ("givenunit", "transfer", "claim")
 UPDATED = {
-    "want": ("units", "got", "waited", "rounds", "ended_at"),
+    "want": ("units", "got", "waited", "ended_at"),
     "task": ("weight", "rose", "opened_at"),
     "contribution": ("due", "recognised"),
     "batch": ("left", "given"),

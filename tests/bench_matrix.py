@@ -8,40 +8,24 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from tests.bench_rows import Row, ratio
 from tests.matrix_people import founded, gathered
 from tests.matrix_process import running
 from tests.synapse import Synapse
 from tests.synapse_person import Person
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterator
 
 ROUNDS, WARM_UP = 100, 10
 BOUND = 1.5
 QUESTION = "!task 99"  # no such task: a question to the store, one line in reply
-
-
-@dataclass(frozen=True)
-class Result:
-    """Seconds of round trips: the bot's and the echo's, plain or encrypted."""
-
-    name: str
-    own: Sequence[float]
-    baseline: Sequence[float]
-
-    def lines(self) -> Iterator[tuple[str, float]]:
-        """Return a line and a ratio for the median and for the slowest twentieth."""
-        for title, cut in (("p50", 9), ("p95", 18)):
-            own, baseline = (quantiles(seconds, n=20)[cut] for seconds in (self.own, self.baseline))
-            ratio = own / baseline
-            yield f"{self.name}, {title:3} {own * 1000:9.1f} ms {baseline * 1000:7.1f} ms {ratio:6.2f}", ratio
 
 
 @contextmanager
@@ -87,8 +71,8 @@ async def round_trip(person: Person, room: str) -> float:
     return perf_counter() - start
 
 
-async def measured(synapse: Synapse, folder: Path) -> Result:
-    """Ask the bot and the echo in turns."""
+async def measured(synapse: Synapse, folder: Path) -> tuple[list[float], list[float]]:
+    """Ask the bot and the echo in turns; return the seconds of their round trips."""
     async with running(folder, synapse, "pool") as pool:
         ana = await Person.arrive(synapse, "ana")
         try:
@@ -101,19 +85,24 @@ async def measured(synapse: Synapse, folder: Path) -> Result:
                     baseline.append(await round_trip(ana, other))
         finally:
             await ana.depart()
-    return Result("round trip in a room", own[WARM_UP:], baseline[WARM_UP:])
+    return own[WARM_UP:], baseline[WARM_UP:]
+
+
+def rows() -> Iterator[Row]:
+    """Measure the median and the slowest twentieth."""
+    with TemporaryDirectory() as name, homeserver(Path(name) / "synapse") as synapse:
+        ours, bare = asyncio.run(measured(synapse, Path(name)))
+    for title, cut in (("p50", 9), ("p95", 18)):
+        own, baseline = (quantiles(taken, n=20)[cut] for taken in (ours, bare))
+        yield ratio(f"Matrix: question to answer in a room, {title} ÷ bare nio echo", own, baseline, BOUND)
 
 
 def main() -> int:
     """Print a line for each figure; return 1 if one is above its bound."""
-    with TemporaryDirectory() as name, homeserver(Path(name) / "synapse") as synapse:
-        result = asyncio.run(measured(synapse, Path(name)))
-    failed = False
-    sys.stdout.write(f"{'':26}     dpool       echo  ratio  bound\n")
-    for line, ratio in result.lines():
-        failed |= ratio > BOUND
-        sys.stdout.write(f"{line} {BOUND:6.2f}{'  TOO SLOW' if ratio > BOUND else ''}\n")
-    return int(failed)
+    found = list(rows())
+    for row in found:
+        sys.stdout.write(f"{row.name}: {row.measured} / {row.against} = {row.figure:.2f} (bound {row.bound:g})\n")
+    return int(any(row.is_missed for row in found))
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ from core.tables import (
     Want,
 )
 from core.tables_chat import Account, Chat, Person
+from core.timing import newest_number
 from core.units import round_half_up
 from tests.village import entropy
 
@@ -303,13 +304,15 @@ class Large:
         for _product, good, _project, reserve in self.products:
             cheapest[good] = min(cheapest[good], reserve)
         rows: Rows = []
+        first_round = newest_number(self.session, self.pool.id)
         for member in self.people:
             for good in self.random.sample(self.goods, WANTS_EACH):
                 units = 1 + (self.random.random() < 0.2)
                 bid = None if self.random.random() < 0.5 else 10 * self.random.randint(20, 80)
                 maximum = sharing.at_cost_maximum(cheapest[good]) if bid is None else bid
-                rows.append((good, member, units, bid, maximum, 0, units, 0, 0, 0, self.at))
-        self.add(Want, "good_id member_id units bid maximum every_round units_each_round got waited rounds at", rows)
+                rows.append((good, member, units, bid, maximum, 0, units, 0, 0, first_round, self.at))
+        columns = "good_id member_id units bid maximum every_round units_each_round got waited first_round at"
+        self.add(Want, columns, rows)
 
 
 def restart_numbers(session: Session) -> None:

@@ -160,13 +160,13 @@ def test_dispatch_goes_on_after_a_fault(
     monkeypatch.setattr(dispatching, "FAULT_SECONDS", 0.01)
     done, calls = Flag(), []
 
-    def dispatch_next(_house: House, _now: datetime) -> bool:
+    def dispatch_some(_house: House, _now: datetime) -> int:
         calls.append(1)
         if len(calls) == 1:
             raise OperationalError("select", {}, Exception("database is locked"))
-        return len(calls) == 2
+        return int(len(calls) == 2)
 
-    monkeypatch.setattr(dispatching, "dispatch_next", dispatch_next)
+    monkeypatch.setattr(dispatching, "dispatch_some", dispatch_some)
     dispatcher = Dispatcher(house_of(store), StillClock())
     dispatcher.on_done = done.set
     dispatcher.start()

@@ -143,7 +143,7 @@ def test_a_fault_counted_late_leaves_what_was_done_meanwhile(store: Store, monke
 
         def __call__(self) -> Any:
             self.count += 1
-            if self.count == 2:
+            if self.count == 1:
                 with original() as session:
                     session.exec(select(Inbox).where(col(Inbox.done_at).is_(None))).one().done_at = player.now
             return original()

@@ -250,7 +250,7 @@ def test_the_last_four_rounds_make_somebody_active(store: Store, number: int, si
 EXEMPT = table("""
     neither                         |        |    |        |    | False
     a break before it opened        | -1     | 30 |        |    | True
-    a break as it opened            | 0      | 30 |        |    | True
+    a break as it opened            | 0      | 30 |        |    | False
     a break begun since             | 1      | 30 |        |    | False
     a break without an end          | -1     |    |        |    | True
     a break that ended since        | -9     | 5  |        |    | False

@@ -48,6 +48,7 @@ def test_what_looks_alike_is_the_same_name(name: str) -> None:
     ("name", "key"),
     [
         ("", ""), ("\u200b \u3164", ""), ("Hill Bakery", "hill bakery"), ("Straße", "strasse"), ("No. 7", "no. 7"),
+        ("@Bo", "bo"), ("@@ @Bo@home", "bo@home"), ("@", ""),
         ("\ufb01g", "fig"), ("D\u0131\u015f", "dis"), ("面包", "面包"), ("🍞", "🍞"),
     ],
 )  # fmt: skip

@@ -157,9 +157,10 @@ def test_work_confirmed_and_units_got_keep_people_active_for_four_rounds(village
 
 # what it shows | begins, days after the round opened | lasts, days | shares at its end
 BREAKS = """
-    begun as the round opened     | 0 | 14 | no
-    begun in the round            | 1 | 14 | yes
-    over before the round is held | 0 | 5  | yes
+    begun before the round opened | -1 | 14 | no
+    begun as the round opened     | 0  | 14 | yes
+    begun in the round            | 1  | 14 | yes
+    over before the round is held | -1 | 6  | yes
 """
 
 

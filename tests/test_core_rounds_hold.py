@@ -22,6 +22,8 @@ from tests.village import Village, entropy
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sqlmodel import Session
+
     from core.rounds.inputs import Inputs, Outcome
     from core.store import Store
 
@@ -78,7 +80,9 @@ def test_a_round_is_held_when_it_is_due_and_not_before(store: Store) -> None:
         assert (following.number, following.due_at) == (2, due_at + timedelta(days=7))
 
 
-def test_twice_is_once(store: Store) -> None:
+@pytest.mark.parametrize("early_rows_min", [holding.EARLY_ROWS_MIN, 1])
+def test_twice_is_once(store: Store, early_rows_min: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holding, "EARLY_ROWS_MIN", early_rows_min)
     due_at = prepared(store)
     decisions = [decide_outside(store, 1, due_at) for _process in range(2)]
     for decided in decisions:
@@ -87,6 +91,36 @@ def test_twice_is_once(store: Store) -> None:
             hold(session, 1, decided, due_at, entropy)
     assert (rows(store, Round), rows(store, GivenUnit)) == (2, 3)
     audited(store)
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_a_large_round_is_booked_before_its_pool_is_locked(
+    server_store: Store, *, is_changed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holding, "EARLY_ROWS_MIN", 1)
+    due_at = prepared(server_store)
+    decided = decide_outside(server_store, 1, due_at)
+    assert decided is not None
+    assert decided.early is not None
+
+    def interrupted(session: Session, pool_id: int) -> Pool:
+        """Let somebody else write now: the rows are there, and nobody waits."""
+        monkeypatch.setattr(holding, "lock_pool", lock_pool)
+        assert len(session.exec(select(GivenUnit)).all()) == 3
+        with server_store.write() as other:
+            lock_pool(other, pool_id)
+            want = other.exec(select(Want).order_by(col(Want.id))).first()
+            assert want is not None
+            want.ended_at = due_at if is_changed else None
+        return lock_pool(session, pool_id)
+
+    monkeypatch.setattr(holding, "lock_pool", interrupted)
+    with server_store.write() as session:
+        event = hold(session, 1, decided, due_at, entropy)
+        assert event is not None
+        assert (event.outcome is decided.outcome) is not is_changed
+    assert rows(server_store, GivenUnit) == (2 if is_changed else 3)
+    audited(server_store)
 
 
 def test_it_is_decided_outside_the_lock_and_only_then_again_if_the_pool_has_changed(

@@ -196,6 +196,7 @@ def test_an_instant_in_a_gap_is_whole_seconds() -> None:
         ("22:00-07:00", "2026-05-04 23:00", "2026-05-05 05:00"), ("22:00-07:00", "2026-05-05 04:59",
         "2026-05-05 05:00"),
         ("22:00-07:00", "2026-05-05 05:00", None), ("12:00 – 13:30", "2026-05-05 10:15", "2026-05-05 11:30"),
+        ("22-7", "2026-05-04 20:00", "2026-05-05 05:00"),
         ("12:00-13:30", "2026-05-05 09:00", None), ("12:00-13:30", "2026-05-05 11:30", None),
         ("01:00-02:45", "2026-10-25 01:35", None),
     ],
@@ -206,7 +207,9 @@ def test_quiet_hours_end(text: str, at: str, until: str | None) -> None:
     assert QuietHours.read(str(quiet)) == quiet
 
 
-@pytest.mark.parametrize("text", ["", "22:00", "22:00-22:00", "22:00-25:00", "24:00-07:00", "nights", "1" * 20_000])
+@pytest.mark.parametrize(
+    "text", ["", "22:00", "22:00-22:00", "22:00-25:00", "24:00-07:00", "22-24", "nights", "1" * 20_000]
+)
 def test_what_is_no_quiet_is_refused(text: str) -> None:
     with pytest.raises(UnreadableTimetableError) as refused:
         QuietHours.read(text)

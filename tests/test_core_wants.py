@@ -40,11 +40,11 @@ def test_a_want_holds_its_units_at_most(village: Village) -> None:
 
 def test_asking_again_replaces_a_want_and_its_hold_but_not_its_place(village: Village) -> None:
     row = village.want("Cy", 3, 1500)
-    row.waited, row.got, row.rounds = 2, 1, 7
+    row.waited, row.got, row.first_round = 2, 1, 0
     again = village.want("Cy", 2, 2500, every_round=True)
     assert again is row
     assert (row.units, row.bid, row.maximum, row.every_round, row.units_each_round) == (2, 2500, 2500, 1, 2)
-    assert (row.waited, row.got, row.rounds) == (2, 1, 0)
+    assert (row.waited, row.got, row.first_round) == (2, 1, 1)
     with pytest.raises(NotEnoughFreeError) as refused:
         village.want("Cy", 2, 2501)
     assert refused.value.unit == "loaves"
@@ -163,7 +163,7 @@ def test_a_want_every_round_is_renewed_and_never_runs_out(village: Village) -> N
     row = village.want("Ana", 2, 300, every_round=True)
     for _ in range(9):
         village.next_round()
-    assert (row.ended_at, row.units, row.rounds) == (None, 2, 0)
+    assert (row.ended_at, row.units) == (None, 2)
     village.batch(1, 301)  # above the bid, so that no round was waited
     village.next_round()
     assert (row.units, row.got, row.waited) == (2, 0, 0)

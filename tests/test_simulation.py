@@ -2,25 +2,25 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from core import bulk, goods
+from core import goods
 from core.chat import outbox
-from core.tables import GivenUnit, Transfer
+from core.rounds import hold
+from core.rounds.apply import GIVEN, TRANSFERS, Prepared, prepare
 from tests import simulation
 from tests.simulated_steps import Again, Clock, Crash, Fault, How, Post, Press, Race, Trouble, Work, Write, opening
 from tests.simulated_world import ServerShelf, World, clear_away, on_shelf
 from tests.simulation import Failed, replay, run, shrink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from sqlmodel import Session
+    from collections.abc import Callable, Iterator
 
     from core.bulk import Values
-    from core.tables import Pool, PoolRow
+    from core.rounds.inputs import Inputs, Outcome
     from tests.postgres import Database
     from tests.simulated_steps import Step
 
@@ -57,26 +57,26 @@ def first_failure() -> Failed:
     return failed
 
 
-def tampered(table: type, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> Callable[..., None]:
-    """Write other rows into a table than a round has decided."""
-    original = bulk.insert_numbered
+def tampered(
+    rows: Literal["given", "transfers"], change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+) -> Callable[[Inputs, Outcome], Prepared]:
+    """Write other rows than a round has decided."""
+    columns = {"given": GIVEN, "transfers": TRANSFERS}[rows][2:]
 
-    def insert(
-        session: Session, pool: Pool, into: type[PoolRow], columns: Sequence[str], rows: list[Values], *same: object
-    ) -> None:
-        own = columns[len(same) :]
-        changed = change([dict(zip(own, row, strict=True)) for row in rows]) if into is table else None
-        written = rows if changed is None else [tuple(row.values()) for row in changed]
-        original(session, pool, into, columns, written, *same)
+    def prepared(inputs: Inputs, outcome: Outcome) -> Prepared:
+        found = prepare(inputs, outcome)
+        changed = change([dict(zip(columns, row, strict=True)) for row in getattr(found, rows)])
+        values: list[Values] = [tuple(row.values()) for row in changed]
+        return replace(found, given=values) if rows == "given" else replace(found, transfers=values)
 
-    return insert
+    return prepared
 
 
 def test_a_doubled_amount_is_found_and_made_short(monkeypatch: pytest.MonkeyPatch) -> None:
     def doubled(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [row | {"amount": row["amount"] * (2 if row["kind"] == "cost" else 1)} for row in rows]
 
-    monkeypatch.setattr(bulk, "insert_numbered", tampered(Transfer, doubled))
+    monkeypatch.setattr(hold, "prepare", tampered("transfers", doubled))
     history: list[Step] = [*opening(), Clock(10080)]
     failed = replay(history, "audit commons", 60)
     assert failed is not None
@@ -86,7 +86,7 @@ def test_a_doubled_amount_is_found_and_made_short(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_unit_given_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "insert_numbered", tampered(GivenUnit, lambda rows: [*rows, *rows, *rows]))
+    monkeypatch.setattr(hold, "prepare", tampered("given", lambda rows: [*rows, *rows, *rows]))
     assert first_failure().failure.name == "a unit is given twice"
 
 

@@ -53,7 +53,7 @@ def admit(context: Context, who: Who, pool_id: int = 0, project_id: int = 0) -> 
     if member.admitted_at is None:
         raise NotAdmittedError(pool.name)
     if who in {Who.PROJECT, Who.MAINTAINER}:
-        _enter_project(context, pool, project, who)
+        enter_project(context, who)
     if who is Who.PROJECT:
         _require_in(context, member)
     if who is Who.MAINTAINER:
@@ -127,9 +127,9 @@ def _join(context: Context, pool: Pool, project: Project | None) -> Member:
     return member
 
 
-def _enter_project(context: Context, pool: Pool, project: Project | None, who: Who) -> None:
+def enter_project(context: Context, who: Who) -> None:
     """Find the project in a chat that is no channel: the only one where the sender may, else ask."""
-    if project is not None:
+    if context.has_project:
         return
     found = projects_of(context.session, context.member)
     if who is Who.MAINTAINER:
@@ -138,7 +138,7 @@ def _enter_project(context: Context, pool: Pool, project: Project | None, who: W
         raise NoProjectError
     if len(found) > 1:
         raise WhichProjectError(tuple((one.id, one.name) for one in found))
-    context.enter(pool, found[0], context.member)
+    context.enter(context.pool, found[0], context.member)
 
 
 def _require_in(context: Context, member: Member) -> None:

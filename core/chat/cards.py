@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import select
+from sqlalchemy import bindparam
+from sqlmodel import and_, case, col, func, or_, select, update
 
 from core.chat import views
 from core.chat.message import Choice, Message
 from core.tables import Good
-from core.tables_chat import Card
+from core.tables_chat import Account, Card, Chat, Person
 from core.tasks import find_task
 
 if TYPE_CHECKING:
@@ -24,7 +25,32 @@ if TYPE_CHECKING:
     from core.chat.say import Say
     from core.chat.text import Text
     from core.tables import Task
-    from core.tables_chat import Chat, Outbox
+    from core.tables_chat import Outbox
+
+# A subject may have thousands of cards, most in private chats: there, people of one language, or none, are told alike.
+IS_PRIVATE = and_(col(Chat.account_id).is_not(None), col(Chat.pool_id).is_(None), Chat.topic == "")
+WITH_CARD = select(Card.chat_id).where(Card.pool_id == bindparam("pool"), Card.subject == bindparam("about"))
+SPEAKERS = (
+    select(func.min(Chat.id), IS_PRIVATE, Person.language)
+    .join_from(Chat, Account, col(Account.id) == col(Chat.account_id), isouter=True)
+    .join(Person, col(Person.id) == col(Account.person_id), isouter=True)
+    .where(col(Chat.id).in_(WITH_CARD))
+    .group_by(case((IS_PRIVATE, 0), else_=Chat.id), IS_PRIVATE, col(Person.language))
+    .order_by(func.min(Chat.id))
+)
+SPEAKING = (
+    select(Chat.id)
+    .join(Account, col(Account.id) == col(Chat.account_id))
+    .join(Person, col(Person.id) == col(Account.person_id))
+    .where(IS_PRIVATE, col(Person.language).in_(bindparam("languages", expanding=True)), col(Chat.id).in_(WITH_CARD))
+)
+DRAW = (
+    update(Card)
+    .where(col(Card.pool_id) == bindparam("pool"), col(Card.subject) == bindparam("about"))
+    .where(or_(col(Card.chat_id).in_(bindparam("chats", expanding=True)), col(Card.chat_id).in_(SPEAKING)))
+    .where(col(Card.wanted) != bindparam("face"), col(Card.outbox_id).not_in(bindparam("fresh", expanding=True)))
+    .values(wanted=bindparam("face"), marked_at=bindparam("moment"))
+)
 
 
 def task_subject(task: Task) -> str:
@@ -77,16 +103,16 @@ def mark(
 
     `say_for` gives the language of a chat.
     """
-    faces: dict[Say, dict[str, Any]] = {}
-    # A sender may have drawn one since it was read here, if it was.
-    query = select(Card).where(Card.pool_id == pool_id, Card.subject == subject).with_for_update()
-    for card in session.exec(query, execution_options={"populate_existing": True}):
-        if card.outbox_id in but:
-            continue
-        say = say_for(card.chat_id)
-        if say not in faces:
-            text, choices, answers = face(session, say, pool_id, subject)
-            faces[say] = Message(text, choices, answers, subject).to_json()
-        wanted = faces[say]
-        if wanted != card.wanted:
-            card.wanted, card.marked_at = wanted, now
+    about = {"pool": pool_id, "about": subject}
+    alike: dict[Say, tuple[list[int], list[str]]] = {}
+    for chat_id, is_private, language in session.exec(SPEAKERS, params=about).all():
+        chat_ids, languages = alike.setdefault(say_for(chat_id), ([], []))
+        if is_private:
+            languages.append(language)
+        else:
+            chat_ids.append(chat_id)
+    for say, (chat_ids, languages) in alike.items():
+        text, choices, answers = face(session, say, pool_id, subject)
+        values: dict[str, Any] = {"face": Message(text, choices, answers, subject).to_json(), "moment": now}
+        values |= {**about, "chats": chat_ids, "languages": languages, "fresh": list(but)}
+        session.exec(DRAW, params=values, execution_options={"synchronize_session": False})

@@ -1,4 +1,7 @@
-"""Dispatch: one event of the inbox in one transaction. Effects, answers and "done" commit together or not at all."""
+"""Dispatch: events of the inbox, each in one transaction. Effects, answers and "done" commit together or not at all.
+
+Where many wait in a file, some share a transaction; it is as if each had its own, committed at the same moment.
+"""
 
 from __future__ import annotations
 
@@ -18,43 +21,62 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-__all__ = ["House", "dispatch_all", "dispatch_next"]
+__all__ = ["House", "dispatch_all", "dispatch_next", "dispatch_some"]
 
 log = logging.getLogger(__name__)
 FAULTS_MAX = 3
 CONFLICTS_MAX = 10  # in a row, of one event
+TOGETHER_MAX = 20  # on a file; others wait meanwhile, but a commit costs as much as some events
 CHANGED = "dpool_changed"  # what is announced when something else may be due
 PEOPLE = frozenset({Incoming.TEXT, Incoming.PRESS})  # somebody waits for an answer
 
 
 def dispatch_next(house: House, now: datetime) -> bool:
-    """Handle the oldest waiting event; return whether there was one.
+    """Handle the oldest waiting event; return whether there was one."""
+    return dispatch_some(house, now, 1) > 0
 
-    A fault of the program rolls everything back; after three the event is set aside and its sender told, once. When
-    two processes get into each other's way it is done again; when the store is out of reach, that is raised.
+
+def dispatch_some(house: House, now: datetime, count: int = TOGETHER_MAX) -> int:
+    """Handle the oldest waiting events, up to `count`, in one transaction; return how many were handled.
+
+    A fault of the program rolls everything back, and what came before is done without the event that has it. Alone,
+    it is set aside after three faults and its sender told, once. When two processes get into each other's way it is
+    done again; when the store is out of reach, that is raised.
     """
-    row_id, conflicts = 0, 0
+    conflicts = 0
     while True:
+        begun: list[int] = []
         try:
-            with house.store.write() as session:
-                row = inbox.next_waiting(session)
-                if row is None:
-                    return False
-                row_id = row.id
-                _handle(house, session, row, now)
-                row.done_at = now
-                announce(session, outbox.WRITTEN, CHANGED)
+            _dispatch(house, now, count, begun)
         except Exception as error:
             trouble = trouble_of(error)
             if trouble is Trouble.CONFLICT and conflicts < CONFLICTS_MAX:
                 conflicts += 1
                 continue
-            if not row_id or trouble is Trouble.OUTAGE:
+            if not begun or trouble is Trouble.OUTAGE:
                 raise  # nothing is wrong with the event
-            log.exception("event %s could not be handled", row_id)
+            if len(begun) > 1:
+                count = len(begun) - 1
+                continue
+            log.exception("event %s could not be handled", begun[0])
             house.on_fault(error)
-            _count_fault(house, row_id, error, now)
-        return True
+            _count_fault(house, begun[0], error, now)
+        return len(begun)
+
+
+def _dispatch(house: House, now: datetime, count: int, begun: list[int]) -> None:
+    """Handle events, each in a session of its own as if it were alone; `begun` are those that it came to."""
+    with house.store.together() as session_of_next:
+        with session_of_next() as session:
+            rows = inbox.waiting(session, count)
+        for row in rows:
+            begun.append(row.id)
+            with session_of_next() as session:
+                _handle(house, session, row, now)
+        if rows:
+            with session_of_next() as session:
+                inbox.done(session, begun, now)
+                announce(session, outbox.WRITTEN, CHANGED)
 
 
 def dispatch_all(house: House, now: datetime) -> int:

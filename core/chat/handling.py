@@ -13,7 +13,7 @@ from core.chat import access, arguments, notices, outbox, wizard
 from core.chat.command import Command, Press, Table
 from core.chat.context import Context
 from core.chat.message import Choice, Event, Incoming, Message, Priority, Reply, Where
-from core.chat.parameters import Kind
+from core.chat.parameters import Kind, MissingError
 from core.chat.plain_words import as_command
 from core.chat.text import Text
 from core.clean import shorten
@@ -95,7 +95,7 @@ class Handling:
             return False
         context = self._completed(message.answers, text)
         if not self._is_readable(context):
-            if not is_for_us:
+            if not is_for_us and self._lacks(context) in {"", self._lacks(self.context(message.answers))}:
                 return True  # people talk to each other under our messages
             if self.house.table.find(text) or as_command(text):
                 return False
@@ -127,6 +127,19 @@ class Handling:
         except Refusal:
             return False
         return True
+
+    def _lacks(self, context: Context) -> str:
+        """Return the name of what a command still needs, if nothing else is wrong with it."""
+        found = self.house.table.find(context.text)
+        try:
+            arguments.read(
+                found[1] if found else "", found[0].parameters if found else (), context.now, context.say.zone
+            )
+        except MissingError as missing:
+            return missing.name
+        except Refusal:
+            return ""
+        return ""
 
     def run(self, text: str, *, answer_silence: bool) -> None:
         """Run a text as a command; with `answer_silence` also say that it is none."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import col, func, select
+from sqlmodel import col, func, select, update
 
 from core.store import announce, is_on_server
 from core.tables_chat import Inbox
@@ -52,6 +52,21 @@ def next_waiting(session: Session) -> Inbox | None:
                 if row is not None:
                     return row
     return None
+
+
+def waiting(session: Session, count: int) -> list[Inbox]:
+    """Return the oldest events that are not dispatched yet; on a server one, since it locks the chat it is of."""
+    if count > 1 and not is_on_server(session):
+        query = select(Inbox).where(col(Inbox.done_at).is_(None)).order_by(col(Inbox.id)).limit(count)
+        return list(session.exec(query))
+    row = next_waiting(session)
+    return [] if row is None else [row]
+
+
+def done(session: Session, row_ids: Collection[int], now: datetime) -> None:
+    """Note that events have been dispatched."""
+    query = update(Inbox).where(col(Inbox.id).in_(row_ids)).values(done_at=now)
+    session.exec(query, execution_options={"synchronize_session": False})
 
 
 def _chats_waiting(session: Session, passed: Collection[str]) -> list[str]:

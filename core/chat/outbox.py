@@ -10,8 +10,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from sqlalchemy import bindparam
 from sqlmodel import col, func, or_, select
 
+from core.chat.ahead import Ahead
 from core.chat.message import Failure, Message, Priority, merged
 from core.store import add_now, is_on_server
 from core.tables_chat import Card, Chat, Delivery, Outbox
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+KNOWN = select(Outbox.id).where(Outbox.key == bindparam("key"))
 MERGED_MAX = 10
 MERGED_CHARACTERS_MAX = 3000
 LEASE = timedelta(seconds=60)
@@ -46,7 +49,7 @@ def post(
     not_before: datetime | None = None,
 ) -> Outbox | None:
     """Put a message into the outbox once; None if its key was there already."""
-    if session.exec(select(Outbox.id).where(Outbox.key == key)).first() is not None:
+    if session.exec(KNOWN, params={"key": key}).first() is not None:
         return None
     row = Outbox(key=key, platform=chat.platform, chat_id=chat.id, priority=priority, payload=message.to_json())
     row.created_at, row.not_before = now, not_before
@@ -73,9 +76,16 @@ def bind(
         session.exec(select(func.pg_advisory_xact_lock(TURN_LOCK, func.hashtext(platform))))
     busy = {*busy_chats, *_chats_waiting(session, platform, now)}
     found: list[Delivery] = []
+    ahead = Ahead(session, platform, now, count)
     while len(found) < count:
         delivery = bind_next(
-            session, platform, now, busy_chats=busy, card_seconds=card_seconds, repeats_safely=repeats_safely
+            session,
+            platform,
+            now,
+            busy_chats=busy,
+            card_seconds=card_seconds,
+            repeats_safely=repeats_safely,
+            ahead=ahead,
         )
         if delivery is None:
             break
@@ -106,14 +116,17 @@ def bind_next(
     busy_chats: Collection[int] = (),
     card_seconds: int = 3,
     repeats_safely: bool = False,
+    ahead: Ahead | None = None,
 ) -> Delivery | None:
     """Return what is to be sent next: a delivery that waits for another try, or one bound from the outbox now.
 
     `busy_chats` are left out, because their platform's limits say so. Cards are drawn at most every `card_seconds`.
     `repeats_safely`: the platform takes a key twice for once, so that what nobody reported on is simply sent again.
+    `ahead` is what was read for several.
     """
-    waiting = _next_try(session, platform, now, busy_chats, repeats_safely=repeats_safely)
-    row = _next_row(session, platform, now, busy_chats)
+    ahead = ahead or Ahead(session, platform, now, 1)
+    waiting = _next_try(session, ahead, now, busy_chats, repeats_safely=repeats_safely)
+    row = _next_row(session, ahead, now, busy_chats)
     if min(one.priority if one is not None else Priority.NOTICE for one in (waiting, row)) >= Priority.ASK:
         edit = _draw_card(session, platform, now, busy_chats, card_seconds)
         if edit is not None:
@@ -124,20 +137,10 @@ def bind_next(
 
 
 def _next_try(
-    session: Session, platform: str, now: datetime, busy_chats: Collection[int], *, repeats_safely: bool
+    session: Session, ahead: Ahead, now: datetime, busy_chats: Collection[int], *, repeats_safely: bool
 ) -> Delivery | None:
     """Return the delivery to be tried again; set aside those for which that makes no sense any more."""
-    query = (
-        select(Delivery)
-        .join(Chat, col(Chat.id) == col(Delivery.chat_id))
-        .where(Delivery.platform == platform, Delivery.state == "ready", col(Chat.off_at).is_(None))
-        .where(or_(col(Delivery.retry_at).is_(None), col(Delivery.retry_at) <= now))
-        .where(or_(Delivery.priority == Priority.TOAST, col(Delivery.chat_id).not_in(busy_chats)))
-        .order_by(col(Delivery.priority), col(Delivery.id))
-        .limit(1)
-        .with_for_update(of=Delivery, skip_locked=True)
-    )
-    while (delivery := session.exec(query).first()) is not None:
+    while (delivery := ahead.next_try(busy_chats)) is not None:
         if _is_stale(delivery.priority, delivery.created_at, now) or _is_superseded(session, delivery):
             delivery.state = "dropped"
             continue
@@ -167,18 +170,8 @@ def _is_superseded(session: Session, delivery: Delivery) -> bool:
     return session.exec(later.limit(1)).first() is not None
 
 
-def _next_row(session: Session, platform: str, now: datetime, busy_chats: Collection[int]) -> Outbox | None:
-    query = (
-        select(Outbox)
-        .join(Chat, col(Chat.id) == col(Outbox.chat_id))
-        .where(Outbox.platform == platform, col(Outbox.delivery_id).is_(None), col(Chat.off_at).is_(None))
-        .where(or_(col(Outbox.not_before).is_(None), col(Outbox.not_before) <= now))
-        .where(or_(Outbox.priority == Priority.TOAST, col(Outbox.chat_id).not_in(busy_chats)))
-        .order_by(col(Outbox.priority), col(Outbox.id))
-        .limit(1)
-        .with_for_update(of=Outbox, skip_locked=True)
-    )
-    while (row := session.exec(query).first()) is not None and _is_stale(row.priority, row.created_at, now):
+def _next_row(session: Session, ahead: Ahead, now: datetime, busy_chats: Collection[int]) -> Outbox | None:
+    while (row := ahead.next_row(busy_chats)) is not None and _is_stale(row.priority, row.created_at, now):
         _bind(session, [row], now).state = "dropped"
     return row
 
@@ -270,6 +263,12 @@ def _draw_card(
 def next_edit(session: Session) -> int:
     """Return a number that no delivery has had yet."""
     return (session.exec(select(func.max(Delivery.id))).one() or 0) + 1
+
+
+def read(session: Session, delivery_ids: Collection[int]) -> None:
+    """Read deliveries at once that are asked for one by one."""
+    if len(delivery_ids) > 1:
+        session.exec(select(Delivery).where(col(Delivery.id).in_(delivery_ids))).all()
 
 
 def sent(session: Session, delivery_id: int, ref: str, now: datetime) -> None:

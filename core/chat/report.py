@@ -46,48 +46,54 @@ class Line:
 Writer = Callable[["Say"], Line]
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the channels of a pool are told: `lines` all of them, `hints` only those whose they are.
+
+    `changed`: the members for whom something did.
+    """
+
+    lines: list[tuple[Writer, Whose]]
+    hints: list[tuple[Writer, Whose]]
+    tail: Callable[[Say], Text]
+    changed: set[int]
+
+
 def send(desk: Desk, event: RoundHeld) -> None:
     """Write the report to every channel."""
     writers = line_writers(desk.session, event.pool, event.inputs, event.outcome)
     lines = list(zip(writers, _by_project(desk.session, event), strict=True))
-    tail = shared(event.outcome)
-    changed = own_report.affected(event.outcome)
+    report = Report(lines, hints(desk.session, event), shared(event.outcome), own_report.affected(event.outcome))
     for chat in channels_of(desk.session, event.pool.id):
         project_id = chat.project_id or 0
 
         def write(say: Say, project_id: int = project_id) -> Message | None:
-            return message(desk.session, say, event, project_id, lines, tail, changed)
+            return message(desk.session, say, event, project_id, report)
 
         desk.to_channel(chat, write)
-    hint(desk, event)
     tell_waiting(desk, event)
 
 
-def message(
-    session: Session,
-    say: Say,
-    event: RoundHeld,
-    project_id: int,
-    lines: list[tuple[Writer, Whose]],
-    rest: Callable[[Say], Text],
-    changed: set[int],
-) -> Message | None:
+def message(session: Session, say: Say, event: RoundHeld, project_id: int, report: Report) -> Message | None:
     """Return the report for a project's channel: at most twelve lines, the rest behind a button.
 
-    Of thousands of `lines`, with whose they are, only these are written. `changed`: for whom something did.
+    Of thousands of lines only these are written. How pledges were kept and hints are nowhere else, so they always fit.
     """
-    own = [write for write, whose in lines if project_id in whose] + _kept(session, event, project_id)
-    others = [write for write, whose in lines if project_id not in whose]
-    shown = [write(say) for write in [*own, *others][: LINES_MAX - 2]]
-    tail = rest(say)
+    notes = _kept(session, event, project_id) + [write for write, whose in report.hints if project_id in whose]
+    room = max(0, LINES_MAX - 2 - len(notes))
+    own = [write for write, whose in report.lines if project_id in whose][:room]
+    others = [write for write, whose in report.lines if project_id not in whose][: room - len(own)]
+    offering = [write(say) for write in own]
+    shown = offering + [write(say) for write in [*notes, *others][: LINES_MAX - 2]]
+    tail = report.tail(say)
     if not shown and not tail:
         return None
     head = say("**Round {number}** · {when}", number=event.round.number, when=say.when(event.round.due_at or say.now))
-    choices = [choice for line in shown[: len(own)] for choice in line.choices if choice.project_id in {0, project_id}]
-    if len(shown) < len(own) + len(others):
+    choices = [choice for line in offering for choice in line.choices if choice.project_id in {0, project_id}]
+    if len(own) + len(others) < len(report.lines):
         more = say("All results")
         choices.append(Choice(str(more), f"rounds {event.round.number}", event.pool.id))
-    is_private = own_report.concerns_unreachable(session, event.pool.id, project_id, changed)
+    is_private = own_report.concerns_unreachable(session, event.pool.id, project_id, report.changed)
     link = (str(say("See mine")), "run-me") if is_private else None
     return Message(joined([head, *(line.text for line in shown), tail]), tuple(choices), link=link)
 
@@ -182,6 +188,8 @@ def _good_line(session: Session, pool: Pool, result: GoodResult, products: list[
         if len(offered) > 1
     ]
     pledges: tuple[Choice, ...] = ()
+    if result.pledged:
+        parts.append(say("{count} pledged", count=result.pledged))
     if result.shortfall:
         parts.append(say("{count} short", count=result.shortfall))
         wanted = demand.split(session, good, result.shortfall)
@@ -207,27 +215,22 @@ def pledge_choice(say: Say, good: Good, part: demand.Part) -> Choice:
     return Choice(str(label), f"pledge {quoted(good.name)} {part.units}", good.pool_id, part.product.project_id)
 
 
-def hint(desk: Desk, event: RoundHeld) -> None:
-    """Tell makers of the same good whose effort per unit differs much, once for each state of the figures."""
-    session = desk.session
+def hints(session: Session, event: RoundHeld) -> list[tuple[Writer, Whose]]:
+    """Return what to tell makers of the same good whose effort per unit differs much, once for each state of it."""
     apart = demand.all_far_apart(session, event.pool.id)
     keys = {one: f"{low.id}:{low.last_average} {high.id}:{high.last_average}" for one, (low, high) in apart.items()}
     query = select(Good.id).where(Good.pool_id == event.pool.id, Good.hint != "")
-    decided = {result.good_id for result in event.outcome.goods}
+    decided, found = {result.good_id for result in event.outcome.goods}, list[tuple[Writer, Whose]]()
     for good_id in sorted(decided & {*keys, *session.exec(query)}):
         good, key = session.get_one(Good, (event.pool.id, good_id)), keys.get(good_id, "")
         if key not in {"", good.hint}:
-            write = _hint_writer(session, good, *apart[good_id])
-            for product in demand.makers(session, good):
-                desk.to_channels(good.pool_id, product.project_id, write)
+            makers = frozenset(product.project_id for product in demand.makers(session, good))
+            found.append((partial(_hint_line, session, good, *apart[good_id]), makers))
         good.hint = key
+    return found
 
 
-def _hint_writer(session: Session, good: Good, cheap: Product, dear: Product) -> Callable[[Say], Message]:
-    return lambda say: _hint(session, say, good, cheap, dear)
-
-
-def _hint(session: Session, say: Say, good: Good, cheap: Product, dear: Product) -> Message:
+def _hint_line(session: Session, good: Good, cheap: Product, dear: Product, say: Say) -> Line:
     who = maintainers(session, views.project_of(session, cheap))
     text = say(
         "**{good}**: {low} each at {cheap}, {high} at {dear}. Sharing how helps both: ask {names}.",
@@ -238,7 +241,7 @@ def _hint(session: Session, say: Say, good: Good, cheap: Product, dear: Product)
         dear=views.project_of(session, dear).name,
         names=say.names([one.name for one in who]),
     )
-    return Message(text)
+    return Line(text)
 
 
 def tell_waiting(desk: Desk, event: RoundHeld) -> None:

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from core.chat import notices_goods, outbox, own_report, report
 from core.chat.desk import Desk
 from core.events import Unwanted
-from core.rounds.apply import WANT_ROUNDS_MAX
+from core.rounds.apply import first_round_of_ended
 from core.rounds.hold import NOBODY_TOLD, RoundHeld
 from core.rounds.inputs import Inputs, Outcome
 from core.store import announce, lock_pool
@@ -123,7 +123,7 @@ class Telling:
             select(Want, Good)
             .join(Good, (col(Good.pool_id) == Want.pool_id) & (col(Good.id) == Want.good_id))
             .where(Want.pool_id == event.pool.id, col(Want.member_id).in_(member_ids), Want.units > 0)
-            .where(Want.ended_at == event.round.ran_at, Want.rounds >= WANT_ROUNDS_MAX)
+            .where(Want.ended_at == event.round.ran_at, Want.first_round <= first_round_of_ended(event.inputs.number))
         )
         return list(session.exec(query.order_by(col(Want.id))).all())
 

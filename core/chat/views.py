@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, func, select
 
 from core import stock, undo
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 # What is due soon comes first, what is never due last: databases differ on where they put nothing.
 BY_DUE = (col(Task.due_at).is_(None), col(Task.due_at), col(Task.number))
+# Every line about a good asks for it, so it is built once.
+WANTED = select(func.coalesce(func.sum(Want.units), 0)).where(
+    Want.pool_id == bindparam("pool_id"), Want.good_id == bindparam("good_id"), col(Want.ended_at).is_(None)
+)
 
 
 def good_of(session: Session, product: Product) -> Good:
@@ -76,27 +81,29 @@ def task_title(say: Say, task: Task) -> Text:
 
 def task_line(session: Session, say: Say, task: Task) -> Text:
     """Show a task on one line: what, how long, at which weight, since when whose."""
-    parts = [task_title(say, task), Text.of(say.hours(task.hours)), Text.of(say.weight(shown_weight(session, task)))]
+    return _line(session, say, task, claims_of(session, task))
+
+
+def _line(session: Session, say: Say, task: Task, claims: list[Claim]) -> Text:
+    parts = [task_title(say, task), Text.of(say.hours(task.hours)), Text.of(say.weight(_weight(task, claims)))]
     if task.due_at is not None:
         parts.append(say("due {when}", when=say.when(task.due_at)))
     if task.product_id is not None:
         parts.append(
             say("for {good}", good=good_of(session, session.get_one(Product, (task.pool_id, task.product_id))).name)
         )
-    return joined([*parts, task_state(session, say, task)], " · ")
+    return joined([*parts, _state(session, say, task, claims)], " · ")
 
 
-def shown_weight(session: Session, task: Task) -> int:
+def _weight(task: Task, claims: list[Claim]) -> int:
     """Return the weight that counts now: what it was taken at, or the posted one while a slot is free."""
-    claims = claims_of(session, task)
     return claims[-1].weight if claims and len(claims) >= task.slots else task.weight
 
 
-def task_state(session: Session, say: Say, task: Task) -> Text:
+def _state(session: Session, say: Say, task: Task, claims: list[Claim]) -> Text:
     """Show where a task stands in its life."""
     if task.cancelled_at is not None:
         return say("cancelled")
-    claims = claims_of(session, task)
     states = [claim_state(session, say, one) for one in claims]
     free = task.slots - len(claims)
     if free > 0 and task.closed_at is None:
@@ -141,12 +148,12 @@ def period_text(say: Say, period: Period) -> Text:
 def task_details(session: Session, say: Say, task: Task) -> Text:
     """Show all there is to say about a task; also its live card."""
     project = session.get_one(Project, (task.pool_id, task.project_id))
-    lines = [task_line(session, say, task)]
+    claims = claims_of(session, task)
+    lines = [_line(session, say, task, claims)]
     facts = [Text.of(project.name), Text.of(task.place)]
     if task.every:
         facts.append(period_text(say, read_period(task.every)))
     lines.append(joined(facts, " · "))
-    claims = claims_of(session, task)
     lines += [say("“{note}”", note=one.note) for one in claims if one.note]
     lines += [say("Disputed: {why}", why=one.dispute) for one in claims if one.disputed_at is not None and one.dispute]
     if task.product_id is None and any(one.confirmed_at for one in claims):
@@ -207,11 +214,11 @@ def _wants_backers(session: Session, task: Task, claims: list[Claim]) -> bool:
     return is_common and backers_needed(session, task) > count_backers(session, task)
 
 
-def good_line(session: Session, say: Say, good: Good) -> Text:
-    """Show a good on one line: left, wanted, last cost, effort per unit."""
+def good_line(session: Session, say: Say, good: Good, found: list[stock.Offer] | None = None) -> Text:
+    """Show a good on one line: left, wanted, last cost, effort per unit. `found`: its offers, if they are known."""
     if good.free:
         return say("**{good}** · free", good=good.name)
-    found = stock.offers(session, good)
+    found = stock.offers(session, good) if found is None else found
     left = sum(offer.units for offer in found)
     parts = [say("**{good}**", good=good.name), say("{count} left", count=amount(say, good, left))]
     parts.append(say("{count} wanted", count=wanted_units(session, good)))
@@ -232,10 +239,7 @@ def waiting_effort(session: Session, member: Member) -> int:
 
 def wanted_units(session: Session, good: Good) -> int:
     """Return how many units are wanted right now."""
-    query = select(func.coalesce(func.sum(Want.units), 0)).where(
-        Want.pool_id == good.pool_id, Want.good_id == good.id, col(Want.ended_at).is_(None)
-    )
-    return int(session.exec(query).one())
+    return int(session.exec(WANTED, params={"pool_id": good.pool_id, "good_id": good.id}).one())
 
 
 def average_effort(found: list[stock.Offer]) -> int | None:
@@ -249,8 +253,9 @@ def average_effort(found: list[stock.Offer]) -> int | None:
 
 def good_details(session: Session, say: Say, good: Good) -> Text:
     """Show all there is to say about a good; also its live card."""
-    lines = [good_line(session, say, good)]
-    for offer in stock.offers(session, good):
+    found = stock.offers(session, good)
+    lines = [good_line(session, say, good, found)]
+    for offer in found:
         parts = [Text.of(project_of(session, offer.product).name)]
         if not good.free:
             parts.append(say("{count} left", count=offer.units))

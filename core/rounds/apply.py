@@ -9,8 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import update
-from sqlmodel import col, select
+from sqlmodel import col, or_, select
 
 from core import bulk
 from core.bulk import stored
@@ -23,7 +22,6 @@ from core.tables import (
     Contribution,
     GivenUnit,
     Good,
-    Member,
     Pool,
     Product,
     Round,
@@ -60,6 +58,11 @@ class Prepared:
     products: list[Values]
     goods: list[Values]
 
+    @property
+    def booked_rows(self) -> int:
+        """How many rows `book` writes."""
+        return len(self.given) + len(self.transfers)
+
 
 def prepare(inputs: Inputs, outcome: Outcome) -> Prepared:
     """Make ready what a round writes."""
@@ -80,16 +83,21 @@ def prepare(inputs: Inputs, outcome: Outcome) -> Prepared:
     )
 
 
+def book(session: Session, pool_id: int, first_id: int, number: int, prepared: Prepared, now: datetime) -> None:
+    """Write what only adds rows, numbered from `first_id`: units given and transfers of the round with a number."""
+    at = stored(now)
+    bulk.insert_from(session, (pool_id, first_id), GivenUnit, GIVEN, prepared.given, number, at)
+    next_id = first_id + len(prepared.given)
+    bulk.insert_from(session, (pool_id, next_id), Transfer, TRANSFERS, prepared.transfers, number, at)
+
+
 def apply(
     session: Session, pool: Pool, current: Round, inputs: Inputs, outcome: Outcome, prepared: Prepared, now: datetime
 ) -> None:
-    """Write a round's outcome; `current` is the round's row."""
+    """Write a round's outcome, but for what `book` does; `current` is the round's row."""
     at = stored(now)
     _apply_tasks(session, pool, outcome, now)
     _apply_wants(session, pool, inputs, outcome, at)
-    number = current.number
-    bulk.insert_numbered(session, pool, GivenUnit, GIVEN, prepared.given, number, at)
-    bulk.insert_numbered(session, pool, Transfer, TRANSFERS, prepared.transfers, number, at)
     bulk.update(session, pool, Batch, ("left", "given"), prepared.batches)
     bulk.update(session, pool, Contribution, ("due", "recognised"), prepared.contributions)
     bulk.update(session, pool, Product, ("leftover_rounds",), prepared.products)
@@ -134,9 +142,13 @@ def _give_slots(session: Session, pool: Pool, won: list[TaskResult], now: dateti
 
 
 def _apply_wants(session: Session, pool: Pool, inputs: Inputs, outcome: Outcome, at: int) -> None:
-    """Take what was given off the wants, and count the rounds they stood and waited; after eight they run out."""
-    standing = (col(Want.pool_id) == pool.id, col(Want.ended_at).is_(None))
-    renewing = set(session.exec(select(Want.id).where(*standing, Want.every_round == 1)))
+    """Take what was given off the wants, and count the rounds they waited; after eight they run out."""
+    ends = Want.first_round <= first_round_of_ended(inputs.number)
+    query = select(Want.id, Want.every_round, Want.units_each_round).where(
+        Want.pool_id == pool.id, col(Want.ended_at).is_(None), or_(Want.every_round == 1, ends)
+    )
+    listed = session.exec(query).all()
+    renewing = {number: units for number, every_round, units in listed if every_round}
     before = {want.id: want for want in inputs.wants}
     changed = []
     for result in outcome.wants:
@@ -146,15 +158,14 @@ def _apply_wants(session: Session, pool: Pool, inputs: Inputs, outcome: Outcome,
             waited = 0 if renews and result.got else want.waited + result.lost
             changed.append((want.id, units, got, waited, at if units == 0 and not renews else None))
     bulk.update(session, pool, Want, ("units", "got", "waited", "ended_at"), changed)
-    here = select(Member.id).where(
-        Member.pool_id == pool.id, col(Member.admitted_at).is_not(None), col(Member.left_at).is_(None)
-    )
-    stood = update(Want).where(*standing).execution_options(synchronize_session=False)
-    session.exec(stood.where(col(Want.member_id).in_(here)).values(rounds=col(Want.rounds) + 1))
-    renewed = {"units": col(Want.units_each_round), "rounds": 0, "got": 0}
-    session.exec(stood.where(col(Want.every_round) == 1).values(renewed))
-    ended = stood.where(col(Want.every_round) == 0, col(Want.rounds) >= WANT_ROUNDS_MAX)
-    session.exec(ended.values(ended_at=bulk.instant(at)))
+    bulk.update(session, pool, Want, ("units", "got"), [(number, units, 0) for number, units in renewing.items()])
+    ended = [(number, at) for number, every_round, _units in listed if not every_round]
+    bulk.update(session, pool, Want, ("ended_at",), ended)
+
+
+def first_round_of_ended(number: int) -> int:
+    """Return the first round of the wants that this round ends: they have stood in eight."""
+    return number - WANT_ROUNDS_MAX + 1
 
 
 def _transfers(number: int, outcome: Outcome) -> list[Values]:

@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
+from core.bulk import take_numbers
 from core.events import Event
-from core.rounds.apply import Prepared, apply, prepare
+from core.rounds.apply import Prepared, apply, book, prepare
 from core.rounds.decide import decide
 from core.rounds.gather import gather
 from core.store import lock_pool
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
+    from sqlalchemy.orm import SessionTransaction
     from sqlmodel import Session
 
     from core.rounds.inputs import Inputs, Outcome
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 NOBODY_TOLD = -1
 PREVIEWED_MAX = 1000  # standing wants, or tasks
+EARLY_ROWS_MIN = 1000  # fewer are written before anybody notices
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,14 @@ class Preview:
 
 
 @dataclass(frozen=True, slots=True)
+class Early:
+    """Numbers set aside for the rows that a round books before its pool is locked, and the moment it is due."""
+
+    first_id: int
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
     """A decision, the revision of the pool it was made for, and what is to be written of it."""
 
@@ -58,6 +70,7 @@ class Decided:
     inputs: Inputs
     outcome: Outcome
     prepared: Prepared
+    early: Early | None = None
 
 
 def decided(revision: int, inputs: Inputs) -> Decided:
@@ -91,9 +104,14 @@ def decide_outside(store: Store, pool_id: int, now: datetime) -> Decided | None:
             return None
         with _uncollected():
             inputs = gather(session, pool, current_round(session, pool_id), pool.round_due_at)
-        revision = pool.revision
+        revision, due_at = pool.revision, pool.round_due_at
     with _uncollected():
-        return decided(revision, inputs)
+        found = decided(revision, inputs)
+    if store.is_sqlite or found.prepared.booked_rows < EARLY_ROWS_MIN:
+        return found
+    with store.write() as session:
+        first_id = take_numbers(lock_pool(session, pool_id), found.prepared.booked_rows)
+    return replace(found, early=Early(first_id, due_at))
 
 
 @contextmanager
@@ -106,22 +124,52 @@ def _uncollected() -> Iterator[None]:
         gc.enable()
 
 
+@_uncollected()
 def hold(
     session: Session, pool_id: int, known: Decided, now: datetime, entropy: Callable[[int], bytes]
 ) -> RoundHeld | None:
     """Write down a round, if it is still due; decide once more if the pool has changed since."""
+    early = _book_early(session, pool_id, known)
     pool = lock_pool(session, pool_id)
-    if pool.round_due_at is None or pool.round_due_at > now:
+    is_due = pool.round_due_at is not None and pool.round_due_at <= now
+    skipped = record_missed(session, pool, now) if is_due else ()
+    is_outdated = bool(skipped) or pool.revision != known.revision
+    if early is not None and (is_outdated or not is_due):
+        early.rollback()
+        return hold(session, pool_id, replace(known, early=None), now, entropy)
+    if not is_due:
         return None
-    skipped = record_missed(session, pool, now)
     current = current_round(session, pool_id)
     due_at = current.due_at or now
-    if skipped or pool.revision != known.revision:
+    if is_outdated:
         known = decided(pool.revision, gather(session, pool, current, due_at))
-    with _uncollected():
-        apply(session, pool, current, known.inputs, known.outcome, known.prepared, due_at)
+    if early is None:
+        first_id = take_numbers(pool, known.prepared.booked_rows)
+        book(session, pool_id, first_id, known.inputs.number, known.prepared, due_at)
+    apply(session, pool, current, known.inputs, known.outcome, known.prepared, due_at)
     current.told_id = NOBODY_TOLD
     open_round(session, pool, due_at, entropy)
     session.flush()
     schedule(session, pool, due_at)
+    if early is not None:
+        early.commit()
     return RoundHeld(pool, current, known.inputs, known.outcome, skipped)
+
+
+def _book_early(session: Session, pool_id: int, known: Decided) -> SessionTransaction | None:
+    """Book a large round before its pool is locked, references checked: others go on and see nothing of it.
+
+    Returns the savepoint to go back to if the pool has changed since. None if nothing is booked yet.
+    """
+    if known.early is None:
+        return None
+    savepoint, connection = session.begin_nested(), session.connection()
+    broken = (IntegrityError, connection.dialect.loaded_dbapi.IntegrityError)
+    try:
+        book(session, pool_id, known.early.first_id, known.inputs.number, known.prepared, known.early.due_at)
+        connection.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
+        connection.exec_driver_sql("SET CONSTRAINTS ALL DEFERRED")
+    except broken:  # somebody else has held this round, or a row it refers to is gone
+        savepoint.rollback()
+        return None
+    return savepoint

@@ -52,7 +52,7 @@ def me(context: Context) -> Reply:
 
 
 def _own_tasks(context: Context) -> list[Text]:
-    """Return the sender's tasks that are not confirmed yet, and their bids on others; beyond some, how to see all."""
+    """Return the sender's tasks that are not confirmed yet, and their bids on open ones; beyond some, how to see all."""
     session, say = context.session, context.tell
     mine = (Claim.pool_id == context.pool_id, Claim.member_id == context.member.id)
     query = (
@@ -64,7 +64,7 @@ def _own_tasks(context: Context) -> list[Text]:
     bids = (
         select(Bid, Task)
         .join(Task, (col(Task.pool_id) == Bid.pool_id) & (col(Task.id) == Bid.task_id))
-        .where(Bid.pool_id == context.pool_id, Bid.member_id == context.member.id)
+        .where(Bid.pool_id == context.pool_id, Bid.member_id == context.member.id, col(Task.closed_at).is_(None))
     )
     lines = [views.task_line(session, say, task) for task in claimed]
     lines += [

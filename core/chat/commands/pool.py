@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 command = Commands("pool")
 ROUNDS_PAGE = 5
-LINES_PAGE = 10
+LINES_PAGE = 25
 POOLS_MAX = 5
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core import goods, leaving, projects
+from core.chat.access import enter_project
 from core.chat.choices import NO_QUOTES, quoted
 from core.chat.command import Commands, Press, Who
 from core.chat.commands.tasks import find_member
@@ -12,7 +13,7 @@ from core.chat.message import Choice, Reply
 from core.chat.parameters import Kind, Parameter
 from core.chat.text import joined
 from core.chat.values import read_name
-from core.errors import NoPoolError, NoProjectError, NotInPrivateError, Refusal
+from core.errors import NoPoolError, NotInPrivateError, Refusal
 from core.members import count_in, join, maintainers, make_maintainer, remove_maintainer, require_maintainer
 from core.settings import N_, ProjectSettings, UnknownSettingError
 from core.store import lock_pool
@@ -94,8 +95,7 @@ def title_of(context: Context) -> str:
 @command("project", who=Who.ANY, does=N_("this project"), press=Press.AGAIN)
 def show(context: Context) -> Reply:
     """Show the channel's project."""
-    if not context.has_project:
-        raise NoProjectError
+    enter_project(context, Who.ANY)
     say, project = context.say, context.project
     names = say.names([one.name for one in maintainers(context.session, project)])
     made = ", ".join(good.name for _product, good in goods.products_of(context.session, project))
@@ -119,8 +119,7 @@ def show(context: Context) -> Reply:
 )
 def change(context: Context, key: str = "", value: str = "") -> Reply:
     """Change a setting, or list them all with what they are for."""
-    if not context.has_project:
-        raise NoProjectError
+    enter_project(context, Who.MAINTAINER)
     say, project = context.say, context.project
     if not value:
         settings = ProjectSettings(project.settings)
@@ -188,8 +187,7 @@ def maintainer(context: Context, name: str, *, off: bool = False) -> Reply:
 )
 def archive(context: Context, *, sure: bool = False) -> Reply:
     """Archive the project, after asking. Its maintainers may, and the pool's stewards."""
-    if not context.has_project:
-        raise NoProjectError
+    enter_project(context, Who.MAINTAINER)
     say, project = context.say, context.project
     if project.archived_at is not None:
         return context.in_place(say("{project} is closed already.", project=project.name))

@@ -17,6 +17,7 @@ from core.chat.message import Choice, Reply
 from core.chat.parameters import Kind, Parameter
 from core.chat.text import Text, joined
 from core.errors import NotMaintainerError
+from core.identity import member_by_handle
 from core.members import is_maintainer, maintainers
 from core.names import find
 from core.settings import N_, ProjectSettings
@@ -286,5 +287,8 @@ def find_task(context: Context, number: int) -> Task:
 
 
 def find_member(context: Context, name: str) -> Member:
-    """Return the member of the pool that a word names."""
+    """Return the member of the pool that a word names: `@bo` by the handle of their account, else by their name."""
+    known = member_by_handle(context.session, context.pool_id, name[1:]) if name.startswith("@") else None
+    if known is not None:
+        return known
     return find(context.session, Member, name, [col(Member.pool_id) == context.pool_id, col(Member.left_at).is_(None)])

@@ -209,7 +209,7 @@ def upgrade_pools() -> None:
         *integers("product_id", nullable=True),
         *integers("units"),
         *integers("bid", "maximum", nullable=True),
-        *integers("every_round", "units_each_round", "got", "waited", "rounds", "at"),
+        *integers("every_round", "units_each_round", "got", "waited", "first_round", "at"),
         *integers("ended_at", nullable=True),
         pool_reference("good_id", "good", "fk_want_pool_id_good_id"),
         pool_reference("member_id", "member", "fk_want_pool_id_member_id"),
@@ -344,7 +344,13 @@ def upgrade_indices() -> None:
         postgresql_where=sa.text("series IS NOT NULL"),
     )
     op.create_index("task_by_state", "task", ["pool_id", "closed_at", "weight"])
-    op.create_index("want_by_good", "want", ["pool_id", "good_id", "ended_at"])
+    op.create_index(
+        "want_by_good",
+        "want",
+        ["pool_id", "good_id"],
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
     op.create_index(
         "want_standing",
         "want",
