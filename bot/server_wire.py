@@ -116,8 +116,6 @@ class ServerWire:
                     log.warning("the database is out of reach: %s", line_of(error))
                 is_away = True
                 self._is_stopping.wait(RETRY_SECONDS)
-            finally:
-                self._is_connected = False
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
@@ -129,6 +127,7 @@ class ServerWire:
             driver.autocommit = True
             yield driver
         finally:
+            self._is_connected = False  # before anything else: another process may have what we had from now on
             found.invalidate()  # with the connection the locks go
 
     def _attend(self, connection: Connection) -> None:

@@ -416,10 +416,14 @@ class NoWantError(Refusal):
 
 @dataclass(eq=False)
 class NothingToCollectError(Refusal):
-    """There is nothing of this good that the member, or `name`, has yet to collect."""
+    """There is nothing of this good that the member, or `name`, has yet to collect.
+
+    `days`: there is, but it is too late after so many to say that it was not got, or for `name` too early to return it.
+    """
 
     good: str
     name: str = ""
+    days: int = 0
 
 
 @dataclass(eq=False)

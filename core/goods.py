@@ -201,9 +201,10 @@ def collected(session: Session, member: Member, good: Good, now: datetime, *, pr
 
 def missing(session: Session, member: Member, good: Good, now: datetime) -> list[UnitsMissing]:
     """Record that units did not reach a member; the makers of each product confirm it with `/return`."""
-    units = [unit for unit in to_collect(session, member, good) if (now - unit.at).days < MISSING_DAYS_MAX]
+    found = to_collect(session, member, good)
+    units = [unit for unit in found if (now - unit.at).days < MISSING_DAYS_MAX]
     if not units:
-        raise NothingToCollectError(good.name)
+        raise NothingToCollectError(good.name, days=MISSING_DAYS_MAX if found else 0)
     for unit in units:
         unit.missing_at = now
     counts = Counter(unit.product_id for unit in units)
@@ -216,14 +217,10 @@ def missing(session: Session, member: Member, good: Good, now: datetime) -> list
 def give_back(session: Session, product: Product, member: Member, now: datetime) -> UnitsReturned:
     """Reverse units that were not got, or not collected for 14 days: cost and recognition go back, they are offered."""
     good = session.get_one(Good, (product.pool_id, product.good_id))
-    units = [
-        unit
-        for unit in to_collect(session, member, good)
-        if unit.product_id == product.id
-        and (unit.missing_at is not None or (now - unit.at).days >= UNCOLLECTED_DAYS_MIN)
-    ]
+    found = [unit for unit in to_collect(session, member, good) if unit.product_id == product.id]
+    units = [unit for unit in found if unit.missing_at is not None or (now - unit.at).days >= UNCOLLECTED_DAYS_MIN]
     if not units:
-        raise NothingToCollectError(good.name, member.name)
+        raise NothingToCollectError(good.name, member.name, UNCOLLECTED_DAYS_MIN if found else 0)
     pool = pool_of(session, product)
     for unit in units:
         unit.returned_at = now

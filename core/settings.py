@@ -95,7 +95,7 @@ class Settings:
         try:
             value = setting.read(text.strip())
         except (ValueError, Refusal):
-            raise UnfitSettingError(setting.key, text, setting.default or setting.example) from None
+            raise UnfitSettingError(setting.key, text, setting.example or setting.default) from None
         return {**values, setting.key: setting.show(value)}
 
     def shown(self, key: str) -> str:
@@ -180,8 +180,8 @@ class ProjectSettings(Settings):
     tasks = Setting("members", _choice("members", "maintainers"), N_("who may post tasks: members or maintainers"))
     admission = Setting("open", _choice("open", "ask"), N_("who may join: open, or ask (a maintainer admits)"))
     language = Setting("", _choice("", "en", "de"), N_("language of this project's channels"), example="de")
-    quiet = Setting("off", _quiet, N_("hours without notices, e.g. 22:00-07:00"), _show_quiet)
-    digest = Setting("off", _choice("off", "on"), N_("on: notices wait and come once a day, at 09:00"))
+    quiet = Setting("off", _quiet, N_("hours without notices, e.g. 22:00-07:00"), _show_quiet, example="22:00-07:00")
+    digest = Setting("off", _choice("off", "on"), N_("on: notices wait and come once a day, at 09:00"), example="on")
 
 
 class MemberSettings(Settings):
@@ -189,5 +189,5 @@ class MemberSettings(Settings):
 
     table: ClassVar[dict[str, Setting[Any]]] = {}
     hours = Setting("off", _cap, N_("the most hours you want to take on in a round, e.g. 4h"), _show_cap)
-    quiet = Setting("off", _quiet, N_("hours without notices, e.g. 22:00-07:00"), _show_quiet)
-    digest = Setting("off", _choice("off", "on"), N_("on: notices wait and come once a day, at 09:00"))
+    quiet = Setting("off", _quiet, N_("hours without notices, e.g. 22:00-07:00"), _show_quiet, example="22:00-07:00")
+    digest = Setting("off", _choice("off", "on"), N_("on: notices wait and come once a day, at 09:00"), example="on")

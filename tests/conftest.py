@@ -10,6 +10,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from core.members import new_member
 from core.projects import found_pool
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
     from core.tables import Member, Pool
 
+# A busy machine is slow, and that is no fault of what it tests.
+settings.register_profile("dpool", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("dpool")
 NOW = datetime(2026, 5, 4, 9, tzinfo=UTC)
 
 

@@ -78,15 +78,7 @@ class Server:
         given = ("listen_addresses=", "autovacuum=off", "shared_buffers=32MB", "max_connections=200", "jit=off")
         options = [part for one in (*given, *self._settings, *settings) for part in ("-c", one)]
         command = [str(self.programs / "postgres"), "-D", str(self.folder / "data"), "-k", str(self.folder), *options]
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                ["sh", "-c", KEEPER, "sh", *command],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                **_as_somebody(),
-            )
+        self._process = self._spawned(command)
         give_up_at = time.monotonic() + START_SECONDS_MAX
         while True:
             try:
@@ -94,9 +86,22 @@ class Server:
             except psycopg.OperationalError:
                 if time.monotonic() > give_up_at:
                     raise
+                if self._process.poll() is not None:  # the one before it was not quite gone
+                    self._process = self._spawned(command)
                 time.sleep(0.02)
             else:
                 return
+
+    def _spawned(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(
+                ["sh", "-c", KEEPER, "sh", *command],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                **_as_somebody(),
+            )
 
     def stop(self, signal: Literal["INT", "QUIT", "TERM"] = "INT") -> None:
         """Stop: INT ends every session, QUIT is a crash."""

@@ -32,6 +32,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+
+@pytest.fixture
+def store(file_store: Store) -> Store:
+    """One store is enough: what is shown here does not depend on which it is."""
+    return file_store
+
+
 POOL = """
 /pool new Valley
 /project new Hill Bakery

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from core.chat.player import Player
     from core.store import Store
 
+
+@pytest.fixture
+def store(file_store: Store) -> Store:
+    """One store is enough: what is shown here does not depend on which it is."""
+    return file_store
+
+
 LINE_MAX = 220
 INTERNAL = re.compile(r"Traceback|Error\b|Exception|sqlite|core\.|None|0x[0-9a-f]{6}|\{|\\")
 HUGE = "9" * 5000

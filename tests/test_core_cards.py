@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 
 def test_cards_follow_in_every_channel_and_on_every_platform(store: Store) -> None:
     player = on_stage(store, "ana@bakery: /task new Dishes 1h urgent\nbo@garden: /task 1\nana@bakery: /project code")
-    code = str(posted(store)[-1].text).split()[-1]
-    act(player, f"matrix:eli@room: !project link {code}\nmatrix:eli@room: !task 1\n> open")
+    code = re.search(r"\w{4}-\w{4}", str(posted(store)[-1].text))
+    assert code is not None
+    act(player, f"matrix:eli@room: !project link {code[0]}\nmatrix:eli@room: !task 1\n> open")
     act(player, "cy@bakery: /claim 1\ngarden> Cy has it\nmatrix:room> Cy has it\nmatrix:room= 0")
     act(player, "restart\ncy@bakery: /done 1\ngarden> to be confirmed\nmatrix:room> to be confirmed")
 

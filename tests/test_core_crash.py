@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from core.chat.player import Player
     from core.store import Store
 
+
+@pytest.fixture
+def store(file_store: Store) -> Store:
+    """One store is enough: what is shown here does not depend on which it is."""
+    return file_store
+
+
 OPENING = (
     "ana@bakery: /task new Dishes 1h urgent\nana@bakery: /made bread 2 1h\nbo@bakery: /confirm 2\nbo@garden: /task 1"
 )

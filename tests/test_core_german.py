@@ -31,6 +31,13 @@ if TYPE_CHECKING:
 
     from core.store import Store
 
+
+@pytest.fixture
+def store(file_store: Store) -> Store:
+    """One store is enough: what is shown here does not depend on which it is."""
+    return file_store
+
+
 ROOT = Path(__file__).parent.parent
 PO = LOCALE / "de" / "LC_MESSAGES" / "dpool.po"
 GERMAN = Say("de", ZoneInfo("Europe/Berlin"), datetime(2026, 5, 4, 9, tzinfo=UTC))

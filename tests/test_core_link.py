@@ -64,9 +64,9 @@ def test_who_is_new_on_a_platform_is_who_they_were_elsewhere(player: Player) -> 
         matrix:cy@dm: !link
         > Your code: (?P<code>\\w{4}-\\w{4})
         cy@dm: /link {code}
-        > Cy \\(@cy\\) on Matrix
-        > Valley: 0 h, von hier|Valley: 0 h, from here
-        cy@dm: [Link]
+        > Cy \\(@cy\\) auf Matrix
+        > Valley: 0 h, von hier
+        cy@dm: [Verbinden]
         matrix:cy@dm: !me
         > Cy
         """,

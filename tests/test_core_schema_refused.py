@@ -185,7 +185,7 @@ def test_what_cannot_be_written_is_refused(
 def test_a_server_that_does_not_answer_is_named_without_its_password() -> None:
     with pytest.raises(schema.UnreachableStoreError) as refused:
         open_store("postgresql://ana:secret@127.0.0.1:1/dpool", NOW)
-    shown = "postgresql+psycopg://ana:***@127.0.0.1:1/dpool"
+    shown = "postgresql://ana:***@127.0.0.1:1/dpool"
     assert str(refused.value).startswith(f"The database {shown} cannot be reached.")
 
 

@@ -89,10 +89,10 @@ REFUSED = table("""
     confirmations | project | confirmations | 0             | 1
     more of them  | project | confirmations | 11            | 1
     tasks         | project | tasks         | all           | members
-    quiet         | project | quiet         | 22:00         | off
-    digest        | project | digest        | weekly        | off
+    quiet         | project | quiet         | 22:00         | 22:00-07:00
+    digest        | project | digest        | weekly        | on
     hours         | member  | hours         | 1001h         | off
-    quiet hours   | member  | quiet         | 25:00-26:00   | off
+    quiet hours   | member  | quiet         | 25:00-26:00   | 22:00-07:00
 """)
 
 

@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from core.chat.player import Player
     from core.store import Store
 
+
+@pytest.fixture
+def store(file_store: Store) -> Store:
+    """One store is enough: what is shown here does not depend on which it is."""
+    return file_store
+
+
 SUNDAY = "now 2026-05-10 18:00"
 
 

@@ -131,14 +131,14 @@ class Handling:
     def _lacks(self, context: Context) -> str:
         """Return the name of what a command still needs, if nothing else is wrong with it."""
         found = self.house.table.find(context.text)
+        if found is None:
+            return ""
         try:
-            arguments.read(
-                found[1] if found else "", found[0].parameters if found else (), context.now, context.say.zone
-            )
+            arguments.read(found[1], found[0].parameters, context.now, context.say.zone)
         except MissingError as missing:
             return missing.name
         except Refusal:
-            return ""
+            pass
         return ""
 
     def run(self, text: str, *, answer_silence: bool) -> None:

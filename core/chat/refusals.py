@@ -194,6 +194,21 @@ def _unreadable(say: Say, error: parameters.UnreadableError) -> Text:
     return say("I can't read '{word}' here. Try `{example}`.", word=error.word, example=error.example)
 
 
+def _nothing_to_collect(say: Say, error: e.NothingToCollectError) -> Text:
+    if error.name and error.days:
+        return say(
+            "{name} can still collect {good}: it goes back after {days} days.",
+            name=error.name,
+            good=error.good,
+            days=error.days,
+        )
+    if error.name:
+        return say("{name} has no {good} to give back.", name=error.name, good=error.good)
+    if error.days:
+        return say("You were given {good} more than {days} days ago: ask its makers.", good=error.good, days=error.days)
+    return say("There's no {good} for you to collect.", good=error.good)
+
+
 def _last_of_kind(say: Say, error: e.LastOfKindError) -> Text:
     if error.role == "steward":
         return say("{name} needs a steward. First make somebody else one: `/pool steward NAME`", name=error.name)
@@ -292,11 +307,7 @@ LINES: dict[type[Refusal], Callable[[Say, Any], Text]] = {
         amount=say.hours(x.amount),
     ),
     e.NoWantError: lambda say, x: say("You have no want for {good}. To have one: `/want {good}`", good=x.good),
-    e.NothingToCollectError: lambda say, x: (
-        say("{name} has no {good} to give back.", name=x.name, good=x.good)
-        if x.name
-        else say("There's no {good} for you to collect.", good=x.good)
-    ),
+    e.NothingToCollectError: _nothing_to_collect,
     e.NothingToUndoError: lambda say, x: (
         say("That's more than two minutes ago, or others built on it: it stays.")
         if x.too_late

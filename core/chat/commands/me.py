@@ -52,7 +52,7 @@ def me(context: Context) -> Reply:
 
 
 def _own_tasks(context: Context) -> list[Text]:
-    """Return the sender's tasks that are not confirmed yet, and their bids on open ones; beyond some, how to see all."""
+    """Return the sender's tasks that are not confirmed yet, and their bids; beyond some, how to see all."""
     session, say = context.session, context.tell
     mine = (Claim.pool_id == context.pool_id, Claim.member_id == context.member.id)
     query = (
