@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlmodel import col, select
 
-from core.chat import comings, outbox
+from core.chat import comings, inbox, outbox
 from core.chat.command import Commands, Press, Table, Who
-from core.chat.dispatch import House, dispatch_all, dispatch_next
+from core.chat.dispatch import House, dispatch_all, dispatch_next, dispatch_some
 from core.chat.message import Choice, Failure, Incoming, Message, Priority, Reply, Where
 from core.chat.parameters import Kind, Parameter
 from core.chat.text import Text
@@ -69,6 +69,32 @@ def test_a_fault_is_undone_tried_again_and_set_aside_with_one_line(
         assert session.exec(select(Inbox).where(Inbox.fault != "")).one().fault == " ".join(["ZeroDivisionError"] * 3)
     write(player, "bo", "bakery", "/me")
     assert seen(player, "dm:bo")
+
+
+@pytest.mark.parametrize("place", [0, 2, 5])
+def test_a_fault_among_many_undoes_nobody_elses(store: Store, place: int) -> None:
+    topic, runs = Commands("test"), list[str]()
+
+    @topic("break it", who=Who.ANY, does="fail")
+    def break_it(context: Context) -> Reply:
+        runs.append(context.text)
+        raise ZeroDivisionError
+
+    player = with_commands(on_stage(store), topic)
+    texts = [f"/task new Job {number} 1h" for number in range(5)]
+    texts.insert(place, "/break it")
+    with store.write() as session:
+        for number, text in enumerate(texts):
+            one = event(Incoming.TEXT, "bo", "bakery", text=text, ref=f"b{number}")
+            inbox.receive(session, "console", f"b{number}", "console:bakery", one.to_json(), player.now)
+    while dispatch_some(player.house, player.now):
+        pass
+    answers = [str(message.text).split(" · ", maxsplit=1)[0] for message in posted(store) if message.reply_to]
+    jobs = [f"#{number + 1} Job {number}" for number in range(5)]
+    assert answers[-6:] == [*jobs[:place], WENT_WRONG, *jobs[place:]]
+    assert len(player.faults) == 3
+    with store.read() as session:
+        assert session.exec(select(Inbox).where(col(Inbox.done_at).is_(None))).all() == []
 
 
 def test_a_fault_that_passes_is_tried_again_and_answered_once(store: Store) -> None:
