@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
+def store(file_store: Store) -> Store:
+    """One store is enough: what is shown here does not depend on which it is."""
+    return file_store
+
+
+@pytest.fixture
 def player(store: Store) -> Player:
     """Bread on offer, a task that takes bids, and Cy and Eli about."""
     return on_stage(

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from core.chat.player import Player
     from core.store import Store
 
+
+@pytest.fixture
+def store(file_store: Store) -> Store:
+    """One store is enough: what is shown here does not depend on which it is."""
+    return file_store
+
+
 TWO_POOLS = """
 fay@mill: /pool new Mill Pool
 > code: (?P<mill>\\w{4}-\\w{4})

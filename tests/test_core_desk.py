@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
+def store(file_store: Store) -> Store:
+    """One store is enough: what is shown here does not depend on which it is."""
+    return file_store
+
+
+@pytest.fixture
 def session(store: Store) -> Iterator[Session]:
     on_stage(store)
     with store.write() as session:

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
+def store(file_store: Store) -> Store:
+    """One store is enough: what is shown here does not depend on which it is."""
+    return file_store
+
+
+@pytest.fixture
 def player(store: Store) -> Player:
     """Bo has made two loaves, of which Eli got one, and has something of everything."""
     return on_stage(

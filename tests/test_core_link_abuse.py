@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
+def store(file_store: Store) -> Store:
+    """One store is enough: what is shown here does not depend on which it is."""
+    return file_store
+
+
+@pytest.fixture
 def player(store: Store) -> Player:
     """Bo has baked in the console's bakery, and wants bread in a Telegram group; Eve is about."""
     return two_platforms(store)

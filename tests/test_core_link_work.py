@@ -32,6 +32,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
+def store(file_store: Store) -> Store:
+    """One store is enough: what is shown here does not depend on which it is."""
+    return file_store
+
+
+@pytest.fixture
 def village(store: Store) -> Iterator[Village]:
     """The village with its garden; bread and salad are made."""
     with store.write() as session:

@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from core.store import Store
     from core.tables import Pool
 
+
+@pytest.fixture
+def store(file_store: Store) -> Store:
+    """One store is enough: what is shown here does not depend on which it is."""
+    return file_store
+
+
 LATER = NOW + timedelta(days=1)
 
 

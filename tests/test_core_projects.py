@@ -40,6 +40,13 @@ if TYPE_CHECKING:
     from core.store import Store
     from core.tables import Member, Pool, Project
 
+
+@pytest.fixture
+def store(file_store: Store) -> Store:
+    """One store is enough: what is shown here does not depend on which it is."""
+    return file_store
+
+
 MINUTE = timedelta(minutes=1)
 
 

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
     from core.store import Store
 
+
+@pytest.fixture
+def store(file_store: Store) -> Store:
+    """One store is enough: what is shown here does not depend on which it is."""
+    return file_store
+
+
 WEEK = 7 * DAY
 
 

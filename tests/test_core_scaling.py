@@ -21,6 +21,7 @@ from core.schema import open_store
 from core.tables import Claim, Good, Member, Pool, Project, Task
 from core.timing import current_round
 from tests.large import NOW, Size, make_large
+from tests.stage import act, on_stage
 from tests.talk import Talk
 from tests.village import entropy
 
@@ -177,3 +178,8 @@ def test_what_a_large_pool_is_short_of_is_not_decided_anew(large_store: Store, m
         inputs = gather(session, pool, current_round(session, pool.id), NOW + timedelta(days=8))
     assert len(noted) < 12
     assert {good_id for good_id, _count in short} <= {good.id for good in inputs.goods}
+
+
+def test_a_pool_too_large_to_try_a_round_out_says_so(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.chat.commands.pool.is_large", lambda *_arguments: True)
+    act(on_stage(store), "bo@bakery: /round\n> too large to try a round out")

@@ -62,3 +62,28 @@ def test_who_was_told_before_a_crash_is_not_told_again(player: Player, monkeypat
     assert told(player.store)[0] is not None
     run_due(player.house, due_at)
     assert (private_reports(player.store), told(player.store)[0]) == (2, None)
+
+
+def test_who_finds_it_told_by_somebody_else_stops(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[int] = []
+
+    def told_elsewhere(_telling: telling.Telling, told_id: int, _act: object) -> None:
+        steps.append(told_id)
+
+    monkeypatch.setattr(telling.Telling, "_step", told_elsewhere)
+    act(player, "now 2026-05-10 18:00")
+    assert set(steps) == {telling.NOBODY_TOLD}
+    assert private_reports(player.store) == 0
+
+
+def test_a_step_that_somebody_else_has_done_is_not_done_again(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
+    once = vars(telling.Telling)["_step"]
+
+    def twice(one: telling.Telling, told_id: int, do: object) -> int | None:
+        once(one, told_id, do)
+        found: int | None = once(one, told_id, do)
+        return found
+
+    monkeypatch.setattr(telling.Telling, "_step", twice)
+    act(player, "now 2026-05-10 18:00")
+    assert private_reports(player.store) == 2

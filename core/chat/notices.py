@@ -70,15 +70,13 @@ def _admitted(desk: Desk, event: ev.Admitted) -> None:
 
 def _linked(desk: Desk, event: ev.Linked) -> None:
     """Tell the other accounts at once, in their private chats: should it be news to them, they can say so."""
-    for account in event.others:
-        chat = private_chat_of(desk.session, account)
-        if chat is not None:
-            say = desk.say_in(chat)
-            text = say(
-                "{account} is one person with you now. You didn't do that? Tell your pool's stewards: `/pool`",
-                account=account_shown(say, event.account),
-            )
-            desk.post(chat, Message(text), Priority.NOTICE)
+    for chat in filter(None, [private_chat_of(desk.session, account) for account in event.others]):
+        say = desk.say_in(chat)
+        text = say(
+            "{account} is one person with you now. You didn't do that? Tell your pool's stewards: `/pool`",
+            account=account_shown(say, event.account),
+        )
+        desk.post(chat, Message(text), Priority.NOTICE)
 
 
 def _project_founded(desk: Desk, event: ev.ProjectFounded) -> None:

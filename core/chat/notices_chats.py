@@ -30,8 +30,6 @@ def tell_closed(session: Session, chat: Chat, now: datetime, language: str = "en
     if chat.pool_id is None or chat.project_id is None:
         return
     project = session.get_one(Project, (chat.pool_id, chat.project_id))
-    if project.archived_at is not None:
-        return
     desk = Desk(session, now, f"closed:{chat.id}:{now.date()}", language=language)
 
     def write(say: Say) -> Message:

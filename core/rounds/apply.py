@@ -188,10 +188,9 @@ def _transfers(number: int, outcome: Outcome) -> list[Values]:
         for row in outcome.credits
         if row.credited
     ]
-    for row in outcome.shares:
-        if row.amount:
-            sides = (COMMONS, row.member_id) if row.amount > 0 else (row.member_id, COMMONS)
-            rows.append((f"settle:{number}:{row.member_id}", settle, *sides, abs(row.amount), ""))
+    for row in (one for one in outcome.shares if one.amount):
+        sides = (COMMONS, row.member_id) if row.amount > 0 else (row.member_id, COMMONS)
+        rows.append((f"settle:{number}:{row.member_id}", settle, *sides, abs(row.amount), ""))
     return rows
 
 
