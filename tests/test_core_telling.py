@@ -9,6 +9,7 @@ from sqlmodel import col, select
 
 from core.chat import own_report, telling
 from core.chat.due import run_due
+from core.rounds.hold import NOBODY_TOLD
 from core.tables import Round
 from tests.stage import act, on_stage, posted
 
@@ -72,7 +73,7 @@ def test_who_finds_it_told_by_somebody_else_stops(player: Player, monkeypatch: p
 
     monkeypatch.setattr(telling.Telling, "_step", told_elsewhere)
     act(player, "now 2026-05-10 18:00")
-    assert set(steps) == {telling.NOBODY_TOLD}
+    assert set(steps) == {NOBODY_TOLD}
     assert private_reports(player.store) == 0
 
 
