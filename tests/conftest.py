@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import shutil
 from contextlib import closing
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from bot.log import OURS, SILENT
 from core.members import new_member
 from core.projects import found_pool
 from core.schema import open_store
@@ -32,6 +34,19 @@ if TYPE_CHECKING:
 settings.register_profile("dpool", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("dpool")
 NOW = datetime(2026, 5, 4, 9, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _logs() -> Iterator[None]:
+    """Put logging back as it was: what a program sets up for its process would hide things from the next test."""
+    factory, root = logging.getLogRecordFactory(), logging.getLogger()
+    handlers, loggers = root.handlers[:], [root, *map(logging.getLogger, (*OURS, *SILENT))]
+    levels = [one.level for one in loggers]
+    yield
+    logging.setLogRecordFactory(factory)
+    root.handlers[:] = handlers
+    for one, level in zip(loggers, levels, strict=True):
+        one.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -40,19 +40,14 @@ class Written(logging.Handler):
 @pytest.fixture
 def written() -> Iterator[Written]:
     """The log of `dpool run` with everything let through, the libraries' own lines too."""
-    factory, root = logging.getLogRecordFactory(), logging.getLogger()
-    handlers, level = root.handlers[:], root.level
     set_up([bot_api.TOKEN, PROOF], logging.DEBUG)
     loud = {name: logging.getLogger(name) for name in ("httpx", "httpcore", "telegram", "aiohttp.access")}
     levels = {name: one.level for name, one in loud.items()}
     for one in loud.values():
         one.setLevel(logging.DEBUG)
     handler = Written()
-    root.handlers[:] = [handler]
+    logging.getLogger().handlers[:] = [handler]
     yield handler
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.setLogRecordFactory(factory)
     for name, one in loud.items():
         one.setLevel(levels[name])
 

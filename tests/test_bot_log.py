@@ -26,7 +26,6 @@ from tests.conftest import NOW
 from tests.fake_adapter import FakeAdapter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
 
     from core.store import Store
 
@@ -41,18 +40,6 @@ SAID = (
     "/good new canarybread",
     "/task new Canarytask 1h urgent",
 )
-
-
-@pytest.fixture(autouse=True)
-def _logs() -> Iterator[None]:
-    factory, root = logging.getLogRecordFactory(), logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    logging.setLogRecordFactory(factory)
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name in ("bot", "adapters", "core", "nio", "telegram"):
-        logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 def test_no_record_carries_a_secret(capsys: pytest.CaptureFixture[str]) -> None:
