@@ -277,11 +277,10 @@ class Carrier:
 
     def _record(self, results: Sequence[tuple[Parcel, str | Failure]]) -> None:
         with self._patience.store.write() as session:
-            outbox.read(session, [parcel.delivery_id for parcel, _result in results])
+            refs = {parcel.delivery_id: result for parcel, result in results if isinstance(result, str)}
+            outbox.sent(session, refs, self._clock())
             for parcel, result in results:
-                if isinstance(result, str):
-                    outbox.sent(session, parcel.delivery_id, result, self._clock())
-                else:
+                if isinstance(result, Failure):
                     self._record_failure(session, parcel, result)
 
     def _record_failure(self, session: Session, parcel: Parcel, failure: Failure) -> None:

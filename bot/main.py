@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import secrets
 import signal
@@ -110,6 +111,7 @@ async def serve(
     if Role.TICK in roles:
         wire.take(TICK)
         scheduler.start()
+    gc.freeze()  # the program itself never goes, and need not be looked through again and again
     log.info("dpool is running (%s): %s", ", ".join(sorted(roles)), ", ".join(connects) or "no platform")
     try:
         async with watch.answering(attendants, wire, roles):

@@ -10,7 +10,7 @@ from sqlmodel import col, func, select, update
 
 from core.clean import clean
 from core.store import add_now
-from core.tables import Member
+from core.tables import Member, Pool
 from core.tables_chat import Account, Card, Chat, Delivery, Outbox, Person
 
 if TYPE_CHECKING:
@@ -19,15 +19,17 @@ if TYPE_CHECKING:
 NAME_LENGTH_MAX = 60
 # Every message asks for these, so they are built once.
 ACCOUNT = (
-    select(Account)
+    select(Account, Person)  # whose language is asked for with every message
+    .join(Person, col(Person.id) == col(Account.person_id))
     .where(Account.platform == bindparam("platform"), Account.user_id == bindparam("user_id"))
-    .with_for_update(key_share=True)
+    .with_for_update(key_share=True, of=Account)
 )
 CHAT = select(Chat).where(
     Chat.platform == bindparam("platform"), Chat.address == bindparam("address"), Chat.topic == bindparam("topic")
 )
 MEMBERSHIPS = (
-    select(Member)
+    select(Member, Pool)  # whose language and clock are asked for next
+    .join(Pool, col(Pool.id) == col(Member.pool_id))
     .where(Member.person_id == bindparam("person_id"), col(Member.left_at).is_(None))
     .order_by(col(Member.pool_id))
 )
@@ -58,12 +60,13 @@ def account_of(session: Session, sender: Sender) -> Account:
     """Return the sender's account; a new one comes with a person of its own. What it shows is made fit to show."""
     name, handle = (clean(one, NAME_LENGTH_MAX)[:NAME_LENGTH_MAX].strip() for one in (sender.name, sender.handle))
     # Whose account it is does not change while something is done from it: two accounts may be linked meanwhile.
-    account = session.exec(ACCOUNT, params={"platform": sender.platform, "user_id": sender.user_id}).first()
-    if account is None:
+    found = session.exec(ACCOUNT, params={"platform": sender.platform, "user_id": sender.user_id}).first()
+    if found is None:
         person = add_now(session, Person())
         account = Account(platform=sender.platform, user_id=sender.user_id, person_id=person.id)
         account.name, account.handle = name, handle
         return add_now(session, account)
+    account = found[0]
     if (account.name, account.handle) != (name, handle):
         account.name, account.handle = name, handle
     return account
@@ -149,4 +152,4 @@ def channels_of(session: Session, pool_id: int, project_id: int | None = None) -
 
 def memberships_of_person(session: Session, person_id: int) -> list[Member]:
     """Return the person as a member of every pool they are in."""
-    return list(session.exec(MEMBERSHIPS, params={"person_id": person_id}).all())
+    return [member for member, _pool in session.exec(MEMBERSHIPS, params={"person_id": person_id})]

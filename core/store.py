@@ -77,7 +77,7 @@ class Store:
         in_memory = parsed.database in {None, "", ":memory:"}
         self.path = Path(parsed.database or "") if self.is_sqlite and not in_memory else None
         self._busy_seconds = busy_seconds
-        self._turn = Lock() if self.is_sqlite else None
+        self._next_turn, self._turn = Lock(), Lock()
         if self.is_sqlite:
             self.engine: Engine = create_engine(
                 parsed,
@@ -105,13 +105,20 @@ class Store:
     def _in_turn(self) -> Iterator[None]:
         """Let the threads that write to a SQLite file queue up: SQLite itself would have each look again and again.
 
-        Who waits too long goes on, and SQLite decides.
+        Who has just had its turn cannot take the next one before who waits. Who waits too long goes on, and SQLite
+        decides.
         """
-        has_turn = self._turn is not None and self._turn.acquire(timeout=self._busy_seconds)
+        if not self.is_sqlite:
+            yield
+            return
+        is_next = self._next_turn.acquire(timeout=self._busy_seconds)
+        has_turn = self._turn.acquire(timeout=self._busy_seconds)
+        if is_next:
+            self._next_turn.release()
         try:
             yield
         finally:
-            if has_turn and self._turn is not None:
+            if has_turn:
                 self._turn.release()
 
     @contextmanager
@@ -217,12 +224,13 @@ def _locked(session: OrmSession, pool_id: int) -> Pool | None:
     locked: set[int] = session.info.setdefault(LOCKED_POOLS, set())
     if pool_id in locked:
         return session.get(Pool, pool_id)
+    locked.add(pool_id)
+    if not is_on_server(session):
+        return session.get(Pool, pool_id)  # whoever writes to a file has all of it
     known = session.identity_map.get(session.identity_key(Pool, pool_id))
     is_changed = known is not None and session.is_modified(known)
     pool = session.get(Pool, pool_id, with_for_update=True, populate_existing=not is_changed)
-    locked.add(pool_id)
-    if is_on_server(session):
-        _forget_rows(session, pool_id)
+    _forget_rows(session, pool_id)
     return pool
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
     from core.store import Store
 
 SIZE = Size().times(0.01)
+PEOPLE = 198  # of 1,000 members; they write by turns, each the texts in their order
 COMMANDS = 300
+WARM_UP = 4  # until everybody has written everything once
 COMMITS = 300
 EVENTS_AT_ONCE = 20  # what one getUpdates of a busy bot brings
 UPDATES_A_SECOND = 200
@@ -58,6 +61,7 @@ def stores() -> Iterator[dict[str, Store]]:
         }
         for store in made.values():
             make_large(store, SIZE)
+        gc.freeze()  # as `dpool run` does
         yield made
         for store in made.values():
             store.close()
@@ -66,7 +70,7 @@ def stores() -> Iterator[dict[str, Store]]:
 class Flow:
     """A bot whose adapter sends to nobody: door, dispatch thread and sender as `dpool run` has them."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, numbers: Iterator[int]) -> None:
         self.store = store
         self.adapter = FakeAdapter(platform=PLATFORM)
         self.house = House(store, table(), entropy)
@@ -74,14 +78,14 @@ class Flow:
         self.door = Door(store, clock, self.dispatcher.wake)
         self.carrier = Carrier(store, self.adapter, clock)
         self.dispatcher.on_done = self.carrier.wake
-        self.numbers = count()
+        self.numbers = numbers
 
     def event(self) -> Event:
         """Return what one of many people writes in private."""
         number = next(self.numbers)
-        who = 1 + number % (SIZE.members - 1)
+        who = 1 + number % PEOPLE
         sender = Sender(PLATFORM, str(who), f"P {who}", f"p{who}")
-        text = TEXTS[number % len(TEXTS)]
+        text = TEXTS[(number // PEOPLE + number) % len(TEXTS)]
         place = Place(PLATFORM, f"dm {who}", private=True)
         return Event(f"f{number}", Incoming.TEXT, place, sender, text=text, ref=f"r{number}")
 
@@ -125,9 +129,12 @@ class Flow:
 def rows() -> Iterator[Row]:
     """Measure all of it."""
     with stores() as made:
-        store = made["SQLite"]
+        store, numbers = made["SQLite"], count()
+        for one in made.values():
+            for _ in range(WARM_UP):
+                asyncio.run(Flow(one, numbers).all_at_once())
         commits = COMMITS / seconds(partial(_commit, store))
-        through = asyncio.run(Flow(store).all_at_once())
+        through = asyncio.run(Flow(store, numbers).all_at_once())
         yield ratio(
             "commands through inbox, dispatch and outbox ÷ SQLModel commits, SQLite",
             through,
@@ -137,7 +144,7 @@ def rows() -> Iterator[Row]:
             unit="rate",
         )
         for name, one in made.items():
-            taken = asyncio.run(Flow(one).steadily())
+            taken = asyncio.run(Flow(one, numbers).steadily())
             yield limit(f"p99 from inbox to outbox at {UPDATES_A_SECOND} updates/s, {name}", taken * 1000, 50, "ms")
     yield _start()
 

@@ -294,7 +294,7 @@ class World:
             raise Died
         with self.store.write() as session:
             if trouble is None:
-                outbox.sent(session, delivery.id, f"b{delivery.id}", self.state.now)
+                outbox.sent(session, {delivery.id: f"b{delivery.id}"}, self.state.now)
             else:
                 outbox.failed(session, delivery.id, FAILURES[trouble], self.state.now)
         return True

@@ -24,7 +24,7 @@ from tests.clocks import StillClock
 from tests.fake_adapter import WAIT_SECONDS, FakeAdapter, until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
     from datetime import datetime
 
     from sqlmodel import Session
@@ -314,11 +314,11 @@ async def test_a_store_that_does_not_answer_is_waited_for(
     put(store, clock, "1")
     sent, faults = outbox.sent, [1, 1]
 
-    def broken(session: Session, delivery_id: int, ref: str, now: datetime) -> None:
+    def broken(session: Session, refs: Mapping[int, str], now: datetime) -> None:
         if faults:
             faults.pop()
             raise OperationalError("update", {}, Exception("database is locked"))
-        sent(session, delivery_id, ref, now)
+        sent(session, refs, now)
 
     monkeypatch.setattr(outbox, "sent", broken)
     with caplog.at_level(logging.WARNING):

@@ -13,7 +13,7 @@ from core.chat.message import Message, Priority
 from core.chat.outbox import post
 from core.chat.say import Say
 from core.chat.text import Text
-from core.tables_chat import Card
+from core.tables_chat import Card, Outbox
 from tests.conftest import NOW
 from tests.stage import act, chat_named, on_stage, posted, seen
 
@@ -72,10 +72,10 @@ def test_a_message_may_stop_being_a_card(store: Store) -> None:
     with store.write() as session:
         room = chat_named(session, "garden")
         message = Message(Text.of("x"), subject="task 9")
-        row = post(session, room, message, Priority.ASK, "k", NOW)
-        assert row is not None
-        cards.place(session, 1, room, row, message)
+        number = post(session, room, message, Priority.ASK, "k", NOW)
+        assert number is not None
+        cards.place(session, 1, room, number, message)
         session.flush()
-        cards.release(session, row)
+        cards.release(session, session.get_one(Outbox, number))
         session.flush()
         assert session.exec(select(Card).where(Card.subject == "task 9")).first() is None

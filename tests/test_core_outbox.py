@@ -41,11 +41,10 @@ class Post:
         self.count += 1
         not_before = more.pop("not_before", None)
         message = Message(Text.of(words), **{"merges": priority is Priority.NOTICE, **more})
-        row = outbox.post(
+        number = outbox.post(
             self.session, chat or self.room, message, priority, f"k{self.count}", NOW, not_before=not_before
         )
-        assert row is not None
-        return row
+        return self.session.get_one(Outbox, number)
 
     def next(self, now: datetime = NOW, **more: Any) -> Delivery | None:
         return outbox.bind_next(self.session, "console", now, **more)
@@ -57,7 +56,7 @@ class Post:
 
     def send(self, now: datetime = NOW) -> str:
         found = self.take(now)
-        outbox.sent(self.session, found.id, f"m{found.id}", now)
+        outbox.sent(self.session, {found.id: f"m{found.id}"}, now)
         return words(found)
 
     def fail(self, delivery: Delivery, now: datetime = NOW, **how: Any) -> str:
@@ -165,11 +164,11 @@ def test_busy_chats_and_other_platforms_are_left_out(post: Post) -> None:
 def test_an_answer_in_place_edits_the_message_of_the_choice(post: Post) -> None:
     post.put("page 1", Priority.REPLY, choices=(BUTTON,))
     first = post.take()
-    outbox.sent(post.session, first.id, "m1", NOW)
+    outbox.sent(post.session, {first.id: "m1"}, NOW)
     post.put("page 2", Priority.EDIT, edits=first.id)
     second = post.take()
     assert (second.edits, second.ref) == (first.id, "m1")
-    outbox.sent(post.session, second.id, "ignored", NOW)
+    outbox.sent(post.session, {second.id: "ignored"}, NOW)
     post.put("page 3", Priority.EDIT, edits=second.id)
     third = post.take()
     assert (third.edits, third.ref) == (first.id, "m1")
@@ -213,7 +212,7 @@ def test_a_card_whose_message_is_not_there_yet_waits(post: Post) -> None:
     card(post, shown)
     first = post.take()
     assert post.next() is None
-    outbox.sent(post.session, first.id, "m", NOW)
+    outbox.sent(post.session, {first.id: "m"}, NOW)
     assert post.send() == "newest"
 
 

@@ -9,12 +9,13 @@ import pytest
 from sqlmodel import col, func, select
 
 from core.chat import inbox, outbox, pruning
+from core.chat.ahead import Ahead
 from core.chat.message import Choice, Failure, Message, Priority
 from core.chat.pruning import EVERY, FAULT_PAUSE, KEPT, PAUSE, Pruning
 from core.chat.text import Text
 from core.identity import Place, chat_of
 from core.store import add_now
-from core.tables import Task
+from core.tables import Deed, Task
 from core.tables_chat import Account, Card, Chat, Code, Delivery, Inbox, Outbox, Person, Press
 from tests.conftest import NOW
 from tests.stage import act, chat_named, dump, on_stage, press, seen
@@ -74,7 +75,7 @@ class Past:
             delivery = outbox.bind_next(session, "console", at)
             assert delivery is not None
             if fails is None:
-                outbox.sent(session, delivery.id, f"m{delivery.id}", at)
+                outbox.sent(session, {delivery.id: f"m{delivery.id}"}, at)
             else:
                 outbox.failed(session, delivery.id, fails, at)
         return delivery
@@ -113,8 +114,8 @@ def test_the_newest_rows_stay_so_that_their_numbers_are_not_given_again(past: Pa
     prune(store)
     assert ids(store, Delivery) == [newest.id]
     assert count(store, Inbox) == 1
-    with store.write() as session:
-        assert outbox.next_edit(session) == newest.id + 1
+    with store.read() as session:
+        assert Ahead(session, "console", NOW, 1).next_edit() == newest.id + 1
 
 
 def test_events_that_wait_or_were_handled_lately_stay(past: Past, store: Store) -> None:
@@ -215,6 +216,8 @@ def test_cards_of_tasks_that_are_over_go(store: Store) -> None:
     with store.read() as session:
         assert set(session.exec(select(Card.subject))) == {"task 2", "good 8"}
     after = dump(store)
+    assert after.pop("deed") == []
+    assert before.pop("deed") != []
     assert after == before
 
 
@@ -270,6 +273,17 @@ def test_codes_go_long_after_they_expired(store: Store) -> None:
     prune(store)
     with store.read() as session:
         assert session.exec(select(Code.digest)).all() == ["expired"]
+
+
+def test_how_to_take_something_back_is_forgotten_when_nobody_can(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pruning, "BATCH_ROWS", 1)
+    player = on_stage(store, "ana@bakery: /task new Dishes 1h urgent")
+    act(player, "bo@bakery: /claim 1\nbo@bakery: /drop 1")
+    kept = count(store, Deed)
+    prune(store, player.now + KEPT)
+    assert count(store, Deed) == kept > 1
+    prune(store, player.now + KEPT + DAY)
+    assert count(store, Deed) == 0
 
 
 def test_it_is_done_once_a_day_in_parts_and_may_be_called_at_any_time(

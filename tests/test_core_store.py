@@ -180,14 +180,14 @@ def test_a_pool_that_is_not_there_cannot_be_locked(store: Store) -> None:
         lock_pool(session, 7)
 
 
-def test_a_lock_brings_what_was_written_before_it(store: Store) -> None:
+def test_a_lock_brings_what_was_written_before_it(server_store: Store) -> None:
     """On a server, what was read before the lock may be old; here the same transaction writes past the session."""
-    with store.write() as session:
+    with server_store.write() as session:
         pool = new_pool(session, "A")
         session.connection().exec_driver_sql("UPDATE pool SET last_id = 41")
         assert pool.last_id == 0
         assert add(session, good(pool, "bread")).id == 42
-        with asked(store) as statements:
+        with asked(server_store) as statements:
             assert lock_pool(session, pool.id) is pool
         assert statements == []
 
@@ -275,8 +275,8 @@ def test_a_lock_keeps_what_the_transaction_itself_has_changed(store: Store) -> N
         assert session.get_one(Pool, 1).name == "Renamed"
 
 
-def test_a_savepoint_that_is_rolled_back_takes_its_locks_with_it(store: Store) -> None:
-    with store.write() as session:
+def test_a_savepoint_that_is_rolled_back_takes_its_locks_with_it(server_store: Store) -> None:
+    with server_store.write() as session:
         pool = new_pool(session, "A")
         with pytest.raises(StopError), session.begin_nested():
             add_and_stop(session, lock_pool(session, 1))

@@ -15,7 +15,7 @@ from core.errors import (
     WhichPoolError,
     WhichProjectError,
 )
-from core.identity import home_of, memberships_of_person
+from core.identity import home_of
 from core.members import (
     is_in,
     is_maintainer,
@@ -28,12 +28,11 @@ from core.members import (
     require_steward,
 )
 from core.store import lock_pool
-from core.tables import Pool, Project
+from core.tables import Member, Pool, Project
 from core.tables_chat import Person
 
 if TYPE_CHECKING:
     from core.chat.context import Context
-    from core.tables import Member
 
 
 def admit(context: Context, who: Who, pool_id: int = 0, project_id: int = 0) -> None:
@@ -86,7 +85,7 @@ def _pool(context: Context, who: Who, pool_id: int) -> Pool | None:
 
 def _pool_of_person(context: Context, who: Who) -> int:
     """Return the pool that is meant in private: the only one, or the one last spoken about."""
-    found = [member.pool_id for member in memberships_of_person(context.session, context.account.person_id)]
+    found = list(context.member_ids)
     if len(found) == 1:
         return found[0]
     person = context.session.get_one(Person, context.account.person_id)
@@ -106,7 +105,10 @@ def _project(context: Context, pool: Pool, project_id: int) -> Project | None:
 
 def _member(context: Context, pool: Pool) -> Member | None:
     """Return the sender as a member; who left is none."""
-    member = member_of(context.session, pool.id, context.account.person_id)
+    person_id, number = context.account.person_id, context.member_ids.get(pool.id)
+    member = context.session.get(Member, (pool.id, number)) if number else None
+    if member is None or member.person_id != person_id:
+        member = member_of(context.session, pool.id, person_id)
     return member if member is not None and member.left_at is None else None
 
 

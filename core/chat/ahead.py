@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlmodel import col, or_, select
+from sqlmodel import col, func, or_, select
 
 from core.chat.message import Priority
-from core.tables_chat import Chat, Delivery, Outbox
+from core.tables_chat import Card, Chat, Delivery, Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -26,6 +27,9 @@ class Ahead:
         self._count = count
         self._tries: list[Delivery] = []
         self._rows: list[Outbox] = []
+        self._cards: list[tuple[Card, Delivery]] | None = None
+        self._next_edit: int | None = None
+        self._taken: set[int] = set()
         self._has_more_tries = self._has_more_rows = True
 
     def next_try(self, busy_chats: Collection[int]) -> Delivery | None:
@@ -50,12 +54,59 @@ class Ahead:
                 self._has_more_rows = len(self._rows) == self._count
                 continue
             first = self._rows[0]
-            if first.delivery_id is None and not _is_held_up(first, busy_chats):
+            if first.id not in self._taken and not _is_held_up(first, busy_chats):
                 return first
             del self._rows[0]
         return None
 
+    def take(self, rows: Collection[Outbox]) -> None:
+        """Leave out messages from now on."""
+        self._taken.update(row.id for row in rows)
+
+    def next_card(self, busy_chats: Collection[int], card_seconds: int) -> tuple[Card, Delivery] | None:
+        """Return the card to be drawn now, the one that waits longest, with the message it was sent as.
+
+        What shows already what it should waits no more.
+        """
+        while self._cards is None or self._cards:
+            if self._cards is None:
+                self._cards = self._read_cards(busy_chats, card_seconds)
+                continue
+            card, original = self._cards.pop(0)
+            if card.chat_id in busy_chats:
+                continue
+            card.marked_at = None
+            if card.wanted != card.shown:
+                return card, original
+            if not self._cards:  # there may be more behind those for which nothing is to be done
+                self._session.flush()
+                self._cards = None
+        return None
+
+    def next_edit(self) -> int:
+        """Return a number that no delivery has had when this was first asked."""
+        if self._next_edit is None:
+            self._next_edit = (self._session.exec(select(func.max(Delivery.id))).one() or 0) + 1
+        return self._next_edit
+
+    def _read_cards(self, busy_chats: Collection[int], card_seconds: int) -> list[tuple[Card, Delivery]]:
+        drawn_by = self._now - timedelta(seconds=card_seconds)
+        query = (
+            select(Card, Delivery)
+            .join(Outbox, col(Outbox.id) == col(Card.outbox_id))
+            .join(Delivery, col(Delivery.id) == col(Outbox.delivery_id))
+            .join(Chat, col(Chat.id) == col(Card.chat_id))
+            .where(Delivery.platform == self._platform, Delivery.state == "sent", col(Chat.off_at).is_(None))
+            .where(col(Card.marked_at).is_not(None), col(Card.chat_id).not_in(busy_chats))
+            .where(or_(col(Card.drawn_at).is_(None), col(Card.drawn_at) <= drawn_by))
+            .order_by(col(Card.marked_at), col(Card.id))
+            .limit(self._count)
+            .with_for_update(of=Card, skip_locked=True)
+        )
+        return list(self._session.exec(query))
+
     def _read_tries(self, busy_chats: Collection[int]) -> list[Delivery]:
+        self._session.flush()  # what was set aside is not to come again
         query = (
             select(Delivery, Chat)  # the chat is asked for with each delivery
             .join(Chat, col(Chat.id) == col(Delivery.chat_id))
@@ -75,6 +126,7 @@ class Ahead:
             .where(Outbox.platform == self._platform, col(Outbox.delivery_id).is_(None), col(Chat.off_at).is_(None))
             .where(or_(col(Outbox.not_before).is_(None), col(Outbox.not_before) <= self._now))
             .where(or_(Outbox.priority == Priority.TOAST, col(Outbox.chat_id).not_in(busy_chats)))
+            .where(col(Outbox.id).not_in(self._taken))
             .order_by(col(Outbox.priority), col(Outbox.id))
             .limit(self._count)
             .with_for_update(of=Outbox, skip_locked=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam
-from sqlmodel import and_, case, col, func, or_, select, update
+from sqlmodel import SQLModel, and_, case, col, func, or_, select, update
 
 from core.chat import views
 from core.chat.message import Choice, Message
@@ -30,13 +30,20 @@ if TYPE_CHECKING:
 # A subject may have thousands of cards, most in private chats: there, people of one language, or none, are told alike.
 IS_PRIVATE = and_(col(Chat.account_id).is_not(None), col(Chat.pool_id).is_(None), Chat.topic == "")
 WITH_CARD = select(Card.chat_id).where(Card.pool_id == bindparam("pool"), Card.subject == bindparam("about"))
-SPEAKERS = (
-    select(func.min(Chat.id), IS_PRIVATE, Person.language)
-    .join_from(Chat, Account, col(Account.id) == col(Chat.account_id), isouter=True)
-    .join(Person, col(Person.id) == col(Account.person_id), isouter=True)
+OF_WHOM = (Account, col(Account.id) == col(Chat.account_id)), (Person, col(Person.id) == col(Account.person_id))
+FIRST = (
+    select(func.min(Chat.id))
+    .join_from(Chat, *OF_WHOM[0], isouter=True)
+    .join(*OF_WHOM[1], isouter=True)
     .where(col(Chat.id).in_(WITH_CARD))
     .group_by(case((IS_PRIVATE, 0), else_=Chat.id), IS_PRIVATE, col(Person.language))
-    .order_by(func.min(Chat.id))
+)
+SPEAKERS = (
+    select(Chat, Account, Person, IS_PRIVATE)
+    .join_from(Chat, *OF_WHOM[0], isouter=True)
+    .join(*OF_WHOM[1], isouter=True)
+    .where(col(Chat.id).in_(FIRST.correlate(None)))
+    .order_by(col(Chat.id))
 )
 SPEAKING = (
     select(Chat.id)
@@ -44,11 +51,12 @@ SPEAKING = (
     .join(Person, col(Person.id) == col(Account.person_id))
     .where(IS_PRIVATE, col(Person.language).in_(bindparam("languages", expanding=True)), col(Chat.id).in_(WITH_CARD))
 )
+CARD = SQLModel.metadata.tables["card"]
 DRAW = (
-    update(Card)
-    .where(col(Card.pool_id) == bindparam("pool"), col(Card.subject) == bindparam("about"))
-    .where(or_(col(Card.chat_id).in_(bindparam("chats", expanding=True)), col(Card.chat_id).in_(SPEAKING)))
-    .where(col(Card.wanted) != bindparam("face"), col(Card.outbox_id).not_in(bindparam("fresh", expanding=True)))
+    update(CARD)
+    .where(CARD.c.pool_id == bindparam("pool"), CARD.c.subject == bindparam("about"))
+    .where(or_(CARD.c.chat_id.in_(bindparam("chats", expanding=True)), CARD.c.chat_id.in_(SPEAKING)))
+    .where(CARD.c.wanted != bindparam("face"), CARD.c.outbox_id.not_in(bindparam("fresh", expanding=True)))
     .values(wanted=bindparam("face"), marked_at=bindparam("moment"))
 )
 
@@ -67,20 +75,19 @@ def face(session: Session, say: Say, pool_id: int, subject: str) -> tuple[Text, 
     """Return what a card shows: its text, its choices, and the command that a plain reply to it is for."""
     kind, number = subject.split()
     if kind == "task":
-        task = find_task(session, pool_id, int(number))
-        return views.task_details(session, say, task), views.task_choices(session, say, task), ""
+        return *views.task_card(session, say, find_task(session, pool_id, int(number))), ""
     good = session.get_one(Good, (pool_id, int(number)))
     return views.good_details(session, say, good), views.good_choices(say, good), views.good_answers(good)
 
 
-def place(session: Session, pool_id: int, chat: Chat, row: Outbox, message: Message) -> None:
+def place(session: Session, pool_id: int, chat: Chat, outbox_id: int, message: Message) -> None:
     """Make a message the live card of its subject in its chat; an older card there follows no more."""
     for old in session.exec(
         select(Card).where(Card.pool_id == pool_id, Card.subject == message.subject, Card.chat_id == chat.id)
     ):
         session.delete(old)
-    card = Card(pool_id=pool_id, subject=message.subject, chat_id=chat.id, outbox_id=row.id)
-    card.shown = card.wanted = row.payload
+    card = Card(pool_id=pool_id, subject=message.subject, chat_id=chat.id, outbox_id=outbox_id)
+    card.shown = card.wanted = message.to_json()
     session.add(card)
 
 
@@ -105,14 +112,15 @@ def mark(
     """
     about = {"pool": pool_id, "about": subject}
     alike: dict[Say, tuple[list[int], list[str]]] = {}
-    for chat_id, is_private, language in session.exec(SPEAKERS, params=about).all():
-        chat_ids, languages = alike.setdefault(say_for(chat_id), ([], []))
+    for chat, _account, person, is_private in session.exec(SPEAKERS, params=about).all():
+        chat_ids, languages = alike.setdefault(say_for(chat.id), ([], []))
         if is_private:
-            languages.append(language)
+            languages.append(person.language)
         else:
-            chat_ids.append(chat_id)
+            chat_ids.append(chat.id)
+    session.flush()
     for say, (chat_ids, languages) in alike.items():
         text, choices, answers = face(session, say, pool_id, subject)
         values: dict[str, Any] = {"face": Message(text, choices, answers, subject).to_json(), "moment": now}
         values |= {**about, "chats": chat_ids, "languages": languages, "fresh": list(but)}
-        session.exec(DRAW, params=values, execution_options={"synchronize_session": False})
+        session.connection().execute(DRAW, values)

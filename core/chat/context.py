@@ -29,7 +29,8 @@ class Context:
     """One command being handled. `say` speaks the language of the chat, `tell` that of the sender in private.
 
     `pressed` is the delivery whose choice was pressed; `entropy` gives random bytes; `speaker` is who really typed,
-    where a maintainer speaks for a member without a phone.
+    where a maintainer speaks for a member without a phone. `member_ids`: the sender's number as a member of each pool,
+    by pool, as it was when they spoke.
     """
 
     session: Session
@@ -43,6 +44,7 @@ class Context:
     text: str = ""
     pressed: Delivery | None = None
     defaults: dict[str, str] = field(default_factory=dict)
+    member_ids: dict[int, int] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     _pool: Pool | None = None
     _project: Project | None = None

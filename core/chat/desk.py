@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from core.tables_chat import Outbox
-
 UTC_ZONE = ZoneInfo("UTC")
 ASK_PAUSE = timedelta(minutes=15)
 ASKED_CHOICES_MAX = 10
@@ -45,7 +43,7 @@ class Desk:
         self._count = 0
         self._marked: dict[tuple[int, str], None] = {}
         self._fresh: set[int] = set()
-        self._pool_ids: dict[int, list[int]] = {}  # of people, as they were at first
+        self._member_ids: dict[int, dict[int, int]] = {}
 
     def say_in(self, chat: Chat, pool_id: int = 0) -> Say:
         """Return the language and clock of a chat: of its project, its pool, or the person in private.
@@ -75,27 +73,32 @@ class Desk:
 
     def _pool_of(self, person: Person) -> Pool | None:
         """Return the pool somebody last spoke about in private, or the only one they are in."""
-        if person.id not in self._pool_ids:
-            self._pool_ids[person.id] = [one.pool_id for one in memberships_of_person(self.session, person.id)]
-        found = self._pool_ids[person.id]
-        pool_id = person.pool_id if person.pool_id in found else found[0] if len(found) == 1 else None
+        found = self.member_ids(person.id)
+        pool_id = person.pool_id if person.pool_id in found else min(found) if len(found) == 1 else None
         return self.session.get(Pool, pool_id) if pool_id else None
+
+    def member_ids(self, person_id: int) -> dict[int, int]:
+        """Return a person's number as a member of each pool they are in, by pool, as it was when first asked for."""
+        if person_id not in self._member_ids:
+            found = memberships_of_person(self.session, person_id)
+            self._member_ids[person_id] = {one.pool_id: one.id for one in found}
+        return self._member_ids[person_id]
 
     def _zone(self, pool: Pool | None) -> ZoneInfo:
         return PoolSettings(pool.settings).timezone if pool is not None else UTC_ZONE
 
     def post(
         self, chat: Chat, message: Message, priority: Priority, *, pool_id: int = 0, not_before: datetime | None = None
-    ) -> Outbox | None:
-        """Put a message into the outbox; one with a subject becomes its live card in the chat."""
+    ) -> int | None:
+        """Put a message into the outbox; return its number. One with a subject becomes its live card in the chat."""
         self._count += 1
-        row = outbox.post(
+        number = outbox.post(
             self.session, chat, message, priority, f"{self.key}:{self._count}", self.now, not_before=not_before
         )
-        if row is not None and message.subject and pool_id and not message.edits:
-            cards.place(self.session, pool_id, chat, row, message)
-            self._fresh.add(row.id)
-        return row
+        if number is not None and message.subject and pool_id and not message.edits:
+            cards.place(self.session, pool_id, chat, number, message)
+            self._fresh.add(number)
+        return number
 
     def to_channels(self, pool_id: int, project_id: int | None, write: Callable[[Say], Message | None]) -> None:
         """Write to the channels of a project, or of all projects of the pool, but not where it was said already."""

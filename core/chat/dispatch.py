@@ -26,7 +26,7 @@ __all__ = ["House", "dispatch_all", "dispatch_next", "dispatch_some"]
 log = logging.getLogger(__name__)
 FAULTS_MAX = 3
 CONFLICTS_MAX = 10  # in a row, of one event
-TOGETHER_MAX = 20  # on a file; others wait meanwhile, but a commit costs as much as some events
+TOGETHER_MAX = 5  # on a file: a commit costs less for each, and who brings more waits some milliseconds
 CHANGED = "dpool_changed"  # what is announced when something else may be due
 PEOPLE = frozenset({Incoming.TEXT, Incoming.PRESS})  # somebody waits for an answer
 

@@ -219,6 +219,7 @@ class Handling:
             tell=tell,
             text=text,
             pressed=self.pressed,
+            member_ids=self.desk.member_ids(self.account.person_id),
             defaults={"timezone": self.house.timezone, "language": self.house.language},
         )
 

@@ -10,21 +10,38 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam
-from sqlmodel import col, func, or_, select
+from sqlalchemy import bindparam, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm.attributes import set_committed_value
+from sqlmodel import SQLModel, col, func, or_, select
 
 from core.chat.ahead import Ahead
 from core.chat.message import Failure, Message, Priority, merged
-from core.store import add_now, is_on_server
-from core.tables_chat import Card, Chat, Delivery, Outbox
+from core.store import is_on_server
+from core.tables_chat import Chat, Delivery, Outbox
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from sqlmodel import Session
 
-KNOWN = select(Outbox.id).where(Outbox.key == bindparam("key"))
+# Every message goes through these, so they go past the objects of the session.
+OUTBOX, DELIVERY = SQLModel.metadata.tables["outbox"], SQLModel.metadata.tables["delivery"]
+POST = {
+    dialect: insert(OUTBOX).on_conflict_do_nothing(index_elements=[OUTBOX.c.key]).returning(OUTBOX.c.id)
+    for dialect, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}
+SENT = (
+    update(DELIVERY)
+    .where(DELIVERY.c.id == bindparam("delivery"))
+    .values(
+        state="sent",
+        ref=func.coalesce(DELIVERY.c.ref, bindparam("message")),
+        sent_at=bindparam("now"),
+        retry_at=None,
+    )
+)
 MERGED_MAX = 10
 MERGED_CHARACTERS_MAX = 3000
 LEASE = timedelta(seconds=60)
@@ -47,13 +64,19 @@ def post(
     now: datetime,
     *,
     not_before: datetime | None = None,
-) -> Outbox | None:
-    """Put a message into the outbox once; None if its key was there already."""
-    if session.exec(KNOWN, params={"key": key}).first() is not None:
-        return None
-    row = Outbox(key=key, platform=chat.platform, chat_id=chat.id, priority=priority, payload=message.to_json())
-    row.created_at, row.not_before = now, not_before
-    return add_now(session, row)
+) -> int | None:
+    """Put a message into the outbox once; return the number of its row, None if its key was there already."""
+    connection = session.connection()
+    row = {
+        "key": key,
+        "platform": chat.platform,
+        "chat_id": chat.id,
+        "priority": priority,
+        "payload": message.to_json(),
+        "created_at": now,
+        "not_before": not_before,
+    }
+    return connection.execute(POST[connection.dialect.name], row).scalar_one_or_none()
 
 
 def bind(
@@ -75,25 +98,12 @@ def bind(
     if is_on_server(session):
         session.exec(select(func.pg_advisory_xact_lock(TURN_LOCK, func.hashtext(platform))))
     busy = {*busy_chats, *_chats_waiting(session, platform, now)}
-    found: list[Delivery] = []
-    ahead = Ahead(session, platform, now, count)
-    while len(found) < count:
-        delivery = bind_next(
-            session,
-            platform,
-            now,
-            busy_chats=busy,
-            card_seconds=card_seconds,
-            repeats_safely=repeats_safely,
-            ahead=ahead,
-        )
-        if delivery is None:
-            break
+    bound = Binding(session, platform, now, count, card_seconds=card_seconds, repeats_safely=repeats_safely)
+    while len(bound.found) < count and (delivery := bound.next(busy)) is not None:
         delivery.sender = sender
-        found.append(delivery)
         if delivery.priority != Priority.TOAST:
             busy.add(delivery.chat_id)
-    return found
+    return bound.finish()
 
 
 def _chats_waiting(session: Session, platform: str, now: datetime) -> Sequence[int]:
@@ -116,41 +126,116 @@ def bind_next(
     busy_chats: Collection[int] = (),
     card_seconds: int = 3,
     repeats_safely: bool = False,
-    ahead: Ahead | None = None,
 ) -> Delivery | None:
     """Return what is to be sent next: a delivery that waits for another try, or one bound from the outbox now.
 
     `busy_chats` are left out, because their platform's limits say so. Cards are drawn at most every `card_seconds`.
     `repeats_safely`: the platform takes a key twice for once, so that what nobody reported on is simply sent again.
-    `ahead` is what was read for several.
     """
-    ahead = ahead or Ahead(session, platform, now, 1)
-    waiting = _next_try(session, ahead, now, busy_chats, repeats_safely=repeats_safely)
-    row = _next_row(session, ahead, now, busy_chats)
-    if min(one.priority if one is not None else Priority.NOTICE for one in (waiting, row)) >= Priority.ASK:
-        edit = _draw_card(session, platform, now, busy_chats, card_seconds)
-        if edit is not None:
-            return edit
-    if waiting is not None and (row is None or waiting.priority <= row.priority):
-        return _leased(waiting, now)
-    return None if row is None else _bind(session, _mergeable(session, row, now), now)
+    bound = Binding(session, platform, now, 1, card_seconds=card_seconds, repeats_safely=repeats_safely)
+    bound.next(busy_chats)
+    return next(iter(bound.finish()), None)
 
 
-def _next_try(
-    session: Session, ahead: Ahead, now: datetime, busy_chats: Collection[int], *, repeats_safely: bool
-) -> Delivery | None:
-    """Return the delivery to be tried again; set aside those for which that makes no sense any more."""
-    while (delivery := ahead.next_try(busy_chats)) is not None:
-        if _is_stale(delivery.priority, delivery.created_at, now) or _is_superseded(session, delivery):
-            delivery.state = "dropped"
-            continue
-        if delivery.sent_at is not None:
-            # To show the same thing twice is to show it once: only a new message can come double.
-            may_double = delivery.edits is None and not repeats_safely
-            failed(session, delivery.id, Failure("no word from its sender", 0, ambiguous=may_double), now)
-        if delivery.state == "ready":
-            return delivery
-    return None
+class Binding:
+    """Binding up to `count` deliveries in one transaction: what is written of them is written at once, at the end."""
+
+    def __init__(
+        self, session: Session, platform: str, now: datetime, count: int, *, card_seconds: int, repeats_safely: bool
+    ) -> None:
+        self.found: list[Delivery] = []
+        self._session = session
+        self._now = now
+        self._card_seconds = card_seconds
+        self._repeats_safely = repeats_safely
+        self._ahead = Ahead(session, platform, now, count)
+        self._bound: list[tuple[Delivery, list[Outbox]]] = []
+
+    def next(self, busy_chats: Collection[int]) -> Delivery | None:
+        """Return what is to be sent next, if there is anything; it has no number before the end."""
+        with self._session.no_autoflush:
+            waiting, row = self._next_try(busy_chats), self._next_row(busy_chats)
+            delivery = None
+            if min(one.priority if one is not None else Priority.NOTICE for one in (waiting, row)) >= Priority.ASK:
+                delivery = self._draw_card(busy_chats)
+            if delivery is None and waiting is not None and (row is None or waiting.priority <= row.priority):
+                delivery = _leased(waiting, self._now)
+            elif delivery is None and row is not None:
+                delivery = self._bind(_mergeable(self._session, row, self._now))
+        if delivery is not None:
+            self.found.append(delivery)
+        return delivery
+
+    def finish(self) -> list[Delivery]:
+        """Write it all; return what is to be sent."""
+        self._session.flush()
+        for delivery, rows in self._bound:
+            for row in rows:
+                row.delivery_id = delivery.id
+        self._session.flush()
+        return self.found
+
+    def _next_try(self, busy_chats: Collection[int]) -> Delivery | None:
+        """Return the delivery to be tried again; set aside those for which that makes no sense any more."""
+        now = self._now
+        while (delivery := self._ahead.next_try(busy_chats)) is not None:
+            if _is_stale(delivery.priority, delivery.created_at, now) or _is_superseded(self._session, delivery):
+                delivery.state = "dropped"
+                continue
+            if delivery.sent_at is not None:
+                # To show the same thing twice is to show it once: only a new message can come double.
+                may_double = delivery.edits is None and not self._repeats_safely
+                failed(self._session, delivery.id, Failure("no word from its sender", 0, ambiguous=may_double), now)
+            if delivery.state == "ready":
+                return delivery
+        return None
+
+    def _next_row(self, busy_chats: Collection[int]) -> Outbox | None:
+        while (row := self._ahead.next_row(busy_chats)) is not None and _is_stale(
+            row.priority, row.created_at, self._now
+        ):
+            self._bind([row]).state = "dropped"
+        return row
+
+    def _bind(self, rows: list[Outbox]) -> Delivery:
+        first = rows[0]
+        message = merged([Message.from_json(row.payload) for row in rows])
+        delivery = Delivery(
+            key=first.key,
+            platform=first.platform,
+            chat_id=first.chat_id,
+            priority=first.priority,
+            payload=message.to_json(),
+            created_at=self._now,
+        )
+        original = self._session.get(Delivery, message.edits) if message.edits else None
+        if original is not None and original.ref is not None:
+            # Without a reference nobody knows which message it is: then what would replace it comes as a new one.
+            delivery.edits, delivery.ref = original.edits or original.id, original.ref
+        self._session.add(_leased(delivery, self._now))
+        self._ahead.take(rows)
+        self._bound.append((delivery, rows))
+        return delivery
+
+    def _draw_card(self, busy_chats: Collection[int]) -> Delivery | None:
+        """Bind an edit for a card that no longer shows the newest state."""
+        found = self._ahead.next_card(busy_chats, self._card_seconds)
+        if found is None:
+            return None
+        card, original = found
+        card.shown, card.drawn_at = card.wanted, self._now
+        edit = Delivery(
+            key=f"card:{card.id}:{self._ahead.next_edit()}",
+            platform=original.platform,
+            chat_id=card.chat_id,
+            priority=Priority.EDIT,
+            payload=card.wanted,
+            edits=original.id,
+            ref=original.ref,
+            created_at=self._now,
+        )
+        self._session.add(_leased(edit, self._now))
+        return edit
 
 
 def _is_stale(priority: int, since: datetime, now: datetime) -> bool:
@@ -168,12 +253,6 @@ def _is_superseded(session: Session, delivery: Delivery) -> bool:
         col(Delivery.state).in_(("ready", "sent")),
     )
     return session.exec(later.limit(1)).first() is not None
-
-
-def _next_row(session: Session, ahead: Ahead, now: datetime, busy_chats: Collection[int]) -> Outbox | None:
-    while (row := ahead.next_row(busy_chats)) is not None and _is_stale(row.priority, row.created_at, now):
-        _bind(session, [row], now).state = "dropped"
-    return row
 
 
 def _mergeable(session: Session, row: Outbox, now: datetime) -> list[Outbox]:
@@ -197,21 +276,6 @@ def _mergeable(session: Session, row: Outbox, now: datetime) -> list[Outbox]:
     return rows
 
 
-def _bind(session: Session, rows: list[Outbox], now: datetime) -> Delivery:
-    first = rows[0]
-    message = merged([Message.from_json(row.payload) for row in rows])
-    delivery = Delivery(key=first.key, platform=first.platform, chat_id=first.chat_id, priority=first.priority)
-    delivery.payload, delivery.created_at = message.to_json(), now
-    original = session.get(Delivery, message.edits) if message.edits else None
-    if original is not None and original.ref is not None:
-        # Without a reference nobody knows which message it is: then what would replace it comes as a new one.
-        delivery.edits, delivery.ref = original.edits or original.id, original.ref
-    add_now(session, _leased(delivery, now))
-    for row in rows:
-        row.delivery_id = delivery.id
-    return delivery
-
-
 def _leased(delivery: Delivery, now: datetime) -> Delivery:
     """Count an attempt, begun at `sent_at`. Should its sender never say how it went, it comes up again later."""
     delivery.attempts, delivery.sent_at, delivery.retry_at = delivery.attempts + 1, now, now + LEASE
@@ -233,48 +297,16 @@ def senders(session: Session, platform: str) -> set[int]:
     return set(session.exec(query.where(col(Delivery.sent_at).is_not(None))))
 
 
-def _draw_card(
-    session: Session, platform: str, now: datetime, busy_chats: Collection[int], card_seconds: int
-) -> Delivery | None:
-    """Bind an edit for a card that no longer shows the newest state."""
-    query = (
-        select(Card, Delivery)
-        .join(Outbox, col(Outbox.id) == col(Card.outbox_id))
-        .join(Delivery, col(Delivery.id) == col(Outbox.delivery_id))
-        .join(Chat, col(Chat.id) == col(Card.chat_id))
-        .where(Delivery.platform == platform, Delivery.state == "sent", col(Chat.off_at).is_(None))
-        .where(col(Card.marked_at).is_not(None), col(Card.chat_id).not_in(busy_chats))
-        .where(or_(col(Card.drawn_at).is_(None), col(Card.drawn_at) <= now - timedelta(seconds=card_seconds)))
-    )
-    query = query.order_by(col(Card.marked_at), col(Card.id)).limit(1).with_for_update(of=Card, skip_locked=True)
-    while (found := session.exec(query).first()) is not None:
-        card, original = found
-        card.marked_at = None
-        if card.wanted == card.shown:
-            continue
-        card.shown, card.drawn_at = card.wanted, now
-        edit = Delivery(platform=platform, chat_id=card.chat_id, priority=Priority.EDIT, payload=card.wanted)
-        edit.key = f"card:{card.id}:{next_edit(session)}"
-        edit.edits, edit.ref, edit.created_at = original.id, original.ref, now
-        return add_now(session, _leased(edit, now))
-    return None
-
-
-def next_edit(session: Session) -> int:
-    """Return a number that no delivery has had yet."""
-    return (session.exec(select(func.max(Delivery.id))).one() or 0) + 1
-
-
-def read(session: Session, delivery_ids: Collection[int]) -> None:
-    """Read deliveries at once that are asked for one by one."""
-    if len(delivery_ids) > 1:
-        session.exec(select(Delivery).where(col(Delivery.id).in_(delivery_ids))).all()
-
-
-def sent(session: Session, delivery_id: int, ref: str, now: datetime) -> None:
-    """Record that a delivery arrived, and as which message."""
-    delivery = session.get_one(Delivery, delivery_id)
-    delivery.state, delivery.ref, delivery.sent_at, delivery.retry_at = "sent", delivery.ref or ref, now, None
+def sent(session: Session, refs: Mapping[int, str], now: datetime) -> None:
+    """Record that deliveries arrived, and as which messages: by the number of each, the message's own id."""
+    if refs:
+        rows = [{"delivery": number, "message": ref, "now": now} for number, ref in refs.items()]
+        session.connection().execute(SENT, rows)
+        for one in session.identity_map.values():
+            if isinstance(one, Delivery) and one.id in refs:
+                values = {"state": "sent", "ref": one.ref or refs[one.id], "sent_at": now, "retry_at": None}
+                for name, value in values.items():
+                    set_committed_value(one, name, value)
 
 
 def failed(session: Session, delivery_id: int, failure: Failure, now: datetime) -> None:

@@ -181,7 +181,7 @@ class Player:
             delivery = outbox.bind_next(session, platform, self.now, card_seconds=0)
             if delivery is None:
                 return False
-            outbox.sent(session, delivery.id, f"b{delivery.id}", self.now)
+            outbox.sent(session, {delivery.id: f"b{delivery.id}"}, self.now)
             key = self._key_of(session, session.get_one(Chat, delivery.chat_id))
         message = Message.from_json(delivery.payload)
         is_new = delivery.edits is None and delivery.priority != Priority.TOAST

@@ -1,7 +1,8 @@
 """Pruning: the post of long ago goes, a few hundred rows at a time, so that nobody waits for it.
 
 What can still be used stays however old it is: what waits, and the messages of live cards. A button of anything else
-that is gone says that it is too old. Events are known by their ids for longer than any platform sends them again.
+that is gone says that it is too old. Of a pool's own rows only those go that say how to take something back. Events
+are known by their ids for longer than any platform sends them again.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.orm import defer
 from sqlmodel import col, delete, func, select, tuple_
 
-from core.tables import Task
+from core.tables import Deed, Task
 from core.tables_chat import Card, Chat, Code, Delivery, Inbox, Meta, Outbox, Press
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ BATCHES_MAX = 20  # at one go; other due work comes in between
 PAUSE = timedelta(seconds=1)
 FAULT_PAUSE = timedelta(hours=1)
 PRUNED_AT = "pruned_at"  # the fact in `meta` that says when it was last done
+Key = int | str | tuple[int, int]
 DELIVERY_OF_PRESS = re.compile(r"[0-9]{1,18}(?=:)")
 
 
@@ -88,15 +90,16 @@ def _batches(store: Store, cutoff: datetime) -> Iterator[None]:
     yield from _each(store, _outbox, 0, cutoff)
     yield from _each(store, _inbox, 0, cutoff)
     yield from _each(store, _presses, "", cutoff)
+    yield from _each(store, _deeds, (0, 0), cutoff)
     with store.write() as session:
         session.exec(delete(Code).where(col(Code.expires_at) < cutoff))
 
 
 def _each(
-    store: Store, prune: Callable[[Session, Any, datetime], int | str | None], start: int | str, cutoff: datetime
+    store: Store, prune: Callable[[Session, Any, datetime], Key | None], start: Key, cutoff: datetime
 ) -> Iterator[None]:
     """Let `prune` go through a table: it looks at the rows after a key and returns the last one's, None at the end."""
-    after: int | str | None = start
+    after: Key | None = start
     while after is not None:
         with store.write() as session:
             after = prune(session, after, cutoff)
@@ -198,6 +201,16 @@ def _presses(session: Session, after: str, cutoff: datetime) -> str | None:
     known = set(session.exec(select(Delivery.id).where(col(Delivery.id).in_(set(pressed.values())))).all())
     session.exec(delete(Press).where(col(Press.key).in_([key for key in old if pressed.get(key) not in known])))
     return rows[-1][0] if len(rows) == BATCH_ROWS else None
+
+
+def _deeds(session: Session, after: tuple[int, int], cutoff: datetime) -> tuple[int, int] | None:
+    """Forget how to take back what nobody can take back any more."""
+    key = tuple_(col(Deed.pool_id), col(Deed.id))
+    query = select(Deed.pool_id, Deed.id, Deed.at).where(key > after)
+    rows = session.exec(query.order_by(col(Deed.pool_id), col(Deed.id)).limit(BATCH_ROWS)).all()
+    old = [(pool_id, number) for pool_id, number, at in rows if at < cutoff]
+    session.exec(delete(Deed).where(key.in_(old)))
+    return (rows[-1][0], rows[-1][1]) if len(rows) == BATCH_ROWS else None
 
 
 def _newest(session: Session, table: type[Inbox | Outbox | Delivery]) -> int:
