@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlmodel import col, func, select
 
 from core.chat import inbox, outbox, pruning
@@ -329,3 +330,14 @@ def test_a_fault_in_the_middle_begins_it_again(past: Past, store: Store, monkeyp
 def test_nobody_has_to_hear_of_a_fault(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pruning, "_inbox", None)
     assert Pruning(store).run(LATER) == LATER + FAULT_PAUSE
+
+
+def test_a_store_out_of_reach_is_no_fault(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def out_of_reach(*_arguments: object) -> None:
+        raise NoConnectionError
+
+    monkeypatch.setattr(pruning, "_inbox", out_of_reach)
+    faults: list[Exception] = []
+    with pytest.raises(NoConnectionError):
+        Pruning(store, faults.append).run(LATER)
+    assert faults == []

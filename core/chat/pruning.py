@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.orm import defer
 from sqlmodel import col, delete, func, select, tuple_
 
+from core.store import Trouble, trouble_of
 from core.tables import Deed, Task
 from core.tables_chat import Card, Chat, Code, Delivery, Inbox, Meta, Outbox, Press
 
@@ -47,10 +48,15 @@ class Pruning:
         self._batches: Iterator[None] | None = None
 
     def run(self, now: datetime) -> datetime:
-        """Do a part of it if it is due; return when to call again. What fails is logged, and begun again later."""
+        """Do a part of it if it is due; return when to call again. What fails is logged, and begun again later.
+
+        That the store is out of reach is raised.
+        """
         try:
             return self._run(now)
         except Exception as error:
+            if trouble_of(error) is not Trouble.FAULT:
+                raise
             log.exception("what is old could not be deleted")
             self._on_fault(error)
             return now + FAULT_PAUSE
