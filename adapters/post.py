@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col, select
 
-from core.chat import inbox, outbox
+from core.chat import binding, inbox, outbox
 from core.chat.message import Failure, Message, Priority
 from core.chat.notices_chats import tell_closed
 from core.chat.port import AdapterError, Parcel
@@ -263,7 +263,7 @@ class Carrier:
     def _bind(self, count: int, busy: set[int]) -> list[Parcel]:
         adapter = self._adapter
         with self._patience.store.write() as session:
-            deliveries = outbox.bind(
+            deliveries = binding.bind(
                 session,
                 adapter.platform,
                 self._clock(),

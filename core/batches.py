@@ -60,9 +60,16 @@ def settle_needs(session: Session, batch: Batch, now: datetime) -> list[Event]:
     return offer(session, product, batch, now)
 
 
+def batch_of(session: Session, task: Task) -> Batch | None:
+    """Return the batch that a task is the maker's own work in, if it is that of `/made … 2.5h`."""
+    if task.origin != "made":
+        return None
+    return session.exec(select(Batch).where(Batch.pool_id == task.pool_id, Batch.task_id == task.id)).first()
+
+
 def withdraw(session: Session, task: Task) -> None:
     """Undo the batch whose maker's own work is void: what had gathered for it gathers again, pledges stand again."""
-    batch = session.exec(select(Batch).where(Batch.pool_id == task.pool_id, Batch.task_id == task.id)).first()
+    batch = batch_of(session, task)
     if batch is None:
         return
     for one in contributions_of(session, batch):

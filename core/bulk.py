@@ -89,7 +89,9 @@ def insert_from(
         insert(session, table, ("pool_id", "id", *columns), numbered)
 
 
-def update(session: Session, pool: Pool, table: type[PoolRow], columns: Sequence[str], rows: Sequence[Values]) -> None:
+def update(
+    session: Session, pool_id: int, table: type[PoolRow], columns: Sequence[str], rows: Sequence[Values]
+) -> None:
     """Set integer columns of rows of a pool; each row of values begins with the row's number, then as in `columns`."""
     if not rows:
         return
@@ -98,17 +100,19 @@ def update(session: Session, pool: Pool, table: type[PoolRow], columns: Sequence
     if connection.dialect.name == "sqlite":
         settings = ", ".join(f'"{column}" = ?' for column in columns)
         statement = f'UPDATE "{_name(table)}" SET {settings} WHERE pool_id = ? AND id = ?'
-        connection.exec_driver_sql(statement, [(*row[1:], pool.id, row[0]) for row in rows])
+        connection.exec_driver_sql(statement, [(*row[1:], pool_id, row[0]) for row in rows])
         return
     settings = ", ".join(f'"{column}" = given."{column}"' for column in columns)
     statement = (
         f'UPDATE "{_name(table)}" AS changed SET {settings} FROM {_given(("id", *columns))} '
         "WHERE changed.pool_id = %s AND changed.id = given.id"
     )
-    connection.exec_driver_sql(statement, (*_arrays(rows), pool.id))
+    connection.exec_driver_sql(statement, (*_arrays(rows), pool_id))
 
 
-def delete(session: Session, pool: Pool, table: type[PoolRow], columns: Sequence[str], rows: Sequence[Values]) -> None:
+def delete(
+    session: Session, pool_id: int, table: type[PoolRow], columns: Sequence[str], rows: Sequence[Values]
+) -> None:
     """Delete rows of a pool by the integer `columns` of their key."""
     if not rows:
         return
@@ -117,11 +121,11 @@ def delete(session: Session, pool: Pool, table: type[PoolRow], columns: Sequence
     if connection.dialect.name == "sqlite":
         same = " AND ".join(f'"{column}" = ?' for column in columns)
         statement = f'DELETE FROM "{_name(table)}" WHERE pool_id = ? AND {same}'
-        connection.exec_driver_sql(statement, [(pool.id, *row) for row in rows])
+        connection.exec_driver_sql(statement, [(pool_id, *row) for row in rows])
         return
     same = " AND ".join(f'gone."{column}" = given."{column}"' for column in columns)
     statement = f'DELETE FROM "{_name(table)}" AS gone USING {_given(columns)} WHERE gone.pool_id = %s AND {same}'
-    connection.exec_driver_sql(statement, (*_arrays(rows), pool.id))
+    connection.exec_driver_sql(statement, (*_arrays(rows), pool_id))
 
 
 def _given(columns: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, select
 
 from core import reports
-from core.errors import NothingReportedError, OwnWorkError, WhoseReportError
+from core.errors import NothingConfirmedError, NothingToCorrectError, OwnWorkError, WhoseReportError
 from core.events import Corrected
 from core.members import require_maintainer
 from core.names import key_of
@@ -25,6 +25,8 @@ def correct(session: Session, task: Task, name: str, by: Member, hours: int, why
     row, member = _meant(session, task, name)
     if member.id == by.id:
         raise OwnWorkError(task.number)
+    if hours == row.hours:
+        raise NothingToCorrectError(task.number, member.name, hours)
     before, credited = row.effort, row.recognised
     reports.correct(session, row, hours, why, now)
     session.get_one(Claim, (row.pool_id, row.claim_id)).hours = row.hours
@@ -42,7 +44,7 @@ def _meant(session: Session, task: Task, name: str) -> tuple[Contribution, Membe
     exact = [(row, member) for row, member in found if member.name_key == key]
     named = exact or [(row, member) for row, member in found if member.name_key.startswith(key)]
     if not named:
-        raise NothingReportedError(task.number, tuple(member.name for _row, member in found))
+        raise NothingConfirmedError(task.number, tuple(member.name for _row, member in found))
     if len(named) > 1:
         verb = "correct"
         raise WhoseReportError(task.number, tuple(member.name for _row, member in named), verb)

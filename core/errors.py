@@ -97,6 +97,13 @@ class NoProjectError(Refusal):
 
 
 @dataclass(eq=False)
+class NoCodeError(Refusal):
+    """A project is to be founded where there is no pool, and no pool's code was typed; `name` is the project's."""
+
+    name: str
+
+
+@dataclass(eq=False)
 class WhichPoolError(Refusal):
     """The person is in several pools and has to say which."""
 
@@ -288,6 +295,23 @@ class NotDisputedError(Refusal):
 
 
 @dataclass(eq=False)
+class NothingConfirmedError(Refusal):
+    """There is no confirmed work on this task by who was named; there is by `names`."""
+
+    number: int
+    names: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class NothingToCorrectError(Refusal):
+    """The confirmed work has these hours already."""
+
+    number: int
+    name: str
+    hours: int
+
+
+@dataclass(eq=False)
 class OverCapError(Refusal):
     """The task does not fit in the hours the member wants to take on in a round."""
 
@@ -321,12 +345,13 @@ class NotOtherProjectError(Refusal):
 
 @dataclass(eq=False)
 class OutOfBoundsError(Refusal):
-    """A figure is beyond what the pool takes; `kind` says which."""
+    """A figure is beyond what the pool takes; `kind` says which, `example` is a command that would do."""
 
     kind: str
     value: int
     low: int
     high: int
+    example: str = ""
 
 
 @dataclass(eq=False)
@@ -428,6 +453,7 @@ class NothingToCollectError(Refusal):
 
 @dataclass(eq=False)
 class NothingToUndoError(Refusal):
-    """There is nothing that can still be taken back."""
+    """There is nothing to take back: at all, any more (`too_late`), or because something is `built_on` it."""
 
     too_late: bool = False
+    built_on: bool = False

@@ -9,7 +9,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from core.tables import Batch, Claim, Contribution, Good, Member, Pledge, Pool, Product, Project, Task, Want
+    from core.tables import (
+        Backing,
+        Batch,
+        Bid,
+        Claim,
+        Contribution,
+        Good,
+        Member,
+        Pledge,
+        Pool,
+        Product,
+        Project,
+        Task,
+        Want,
+    )
     from core.tables_chat import Account
 
 
@@ -99,7 +113,10 @@ class ClaimEvent(TaskEvent):
 
 @dataclass(frozen=True, slots=True)
 class Claimed(ClaimEvent):
-    """A slot was taken."""
+    """A slot was taken; the taker's bid on the task is over, and their word that it is worth it."""
+
+    bid: Bid | None
+    backing: Backing | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlalchemy import bindparam
 from sqlmodel import col, func, select
 
 from core import ledger, tasks
@@ -33,6 +34,15 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 
+GOOD = select(Good).where(Good.pool_id == bindparam("pool_id"), Good.name_key == bindparam("name_key"))  # built once
+TO_COLLECT = (
+    select(GivenUnit, Product)
+    .join(Product, (col(Product.pool_id) == GivenUnit.pool_id) & (col(Product.id) == GivenUnit.product_id))
+    .where(GivenUnit.pool_id == bindparam("pool_id"), GivenUnit.member_id == bindparam("member_id"))
+    .where(col(GivenUnit.collected_at).is_(None), col(GivenUnit.returned_at).is_(None))
+    .order_by(col(GivenUnit.id))
+)
+TO_COLLECT_OF = TO_COLLECT.where(Product.good_id == bindparam("good_id"))
 MISSING_DAYS_MAX = 7
 UNCOLLECTED_DAYS_MIN = 14
 
@@ -51,7 +61,12 @@ class GoodDraft:
 
 def find_good(session: Session, pool_id: int, word: str) -> Good:
     """Return the good a word names, whole or by a unique beginning."""
-    return find(session, Good, word, [col(Good.pool_id) == pool_id])
+    whole = _good_named(session, pool_id, word)
+    return find(session, Good, word, [col(Good.pool_id) == pool_id]) if whole is None else whole
+
+
+def _good_named(session: Session, pool_id: int, name: str) -> Good | None:
+    return session.exec(GOOD, params={"pool_id": pool_id, "name_key": key_of(name)}).first()
 
 
 def product_of(session: Session, good: Good, project: Project) -> Product:
@@ -79,8 +94,7 @@ def products_of(session: Session, project: Project) -> list[tuple[Product, Good]
 
 def new_good(session: Session, project: Project, draft: GoodDraft, now: datetime) -> GoodCreated:
     """Add a product of the project; the good comes into being with its first product."""
-    query = select(Good).where(Good.pool_id == project.pool_id, Good.name_key == key_of(draft.name))
-    good = session.exec(query).first()
+    good = _good_named(session, project.pool_id, draft.name)
     if good is None:
         good = Good(pool_id=project.pool_id, name=draft.name, name_key=key_of(draft.name), created_at=now)
         good.unit, good.units, good.free, good.rule = draft.unit, draft.units, draft.free, draft.rule
@@ -142,9 +156,9 @@ def _report_own(
     estimate = None if product.last_average is None else min(HOURS_MAX, max(1, product.last_average * batch.units))
     draft = Draft(f"{batch.units} {good.name}", estimate or hours, product=product, origin="made")
     task = tasks.post(session, project, member, draft, now).task
-    tasks.take_slot(session, task, member, task.weight, "claimed", now)
+    row = tasks.new_claim(session, task, member, task.weight, "claimed", now)
     batch.task_id = task.id
-    return tasks.report(session, task, member, hours, "", now)
+    return tasks.report(session, task, row, member, hours, "", now)
 
 
 def _unconfirmed(session: Session, product: Product) -> tuple[int, ...]:
@@ -171,22 +185,18 @@ def did(
     """Report work that nobody had asked for; it is confirmed like a task's, and no time alone confirms it."""
     draft = Draft(title, hours, product=product, origin="did")
     task = tasks.post(session, project, member, draft, now).task
-    tasks.take_slot(session, task, member, task.weight, "claimed", now)
-    return tasks.report(session, task, member, hours, "", now)
+    row = tasks.new_claim(session, task, member, task.weight, "claimed", now)
+    return tasks.report(session, task, row, member, hours, "", now)
 
 
 def to_collect(session: Session, member: Member, good: Good | None = None) -> list[GivenUnit]:
     """Return the units a member was given and has not collected, of one good or of all."""
-    query = select(GivenUnit).where(
-        GivenUnit.pool_id == member.pool_id,
-        GivenUnit.member_id == member.id,
-        col(GivenUnit.collected_at).is_(None),
-        col(GivenUnit.returned_at).is_(None),
-    )
-    if good is not None:
-        products = select(Product.id).where(Product.pool_id == good.pool_id, Product.good_id == good.id)
-        query = query.where(col(GivenUnit.product_id).in_(products))
-    return list(session.exec(query.order_by(col(GivenUnit.id))).all())
+    params = {"pool_id": member.pool_id, "member_id": member.id}
+    if good is None:
+        found = session.exec(TO_COLLECT, params=params)
+    else:
+        found = session.exec(TO_COLLECT_OF, params={**params, "good_id": good.id})
+    return [unit for unit, _product in found]
 
 
 def collected(session: Session, member: Member, good: Good, now: datetime, *, product: Product | None = None) -> int:

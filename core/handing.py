@@ -22,6 +22,8 @@ def offer_slot(session: Session, task: Task, giver: Member, receiver: Member) ->
     row = claim_of(session, task, giver)
     if row.reported_at is not None:
         raise AlreadyReportedError(task.number)
+    if receiver.id == giver.id:
+        raise AlreadyYoursError(task.number)
     if any(one.member_id == receiver.id for one in claims_of(session, task)):
         raise TakenError(task.number, (receiver.name,))
     row.offered_to_id = receiver.id

@@ -99,12 +99,7 @@ def _sum_of(session: Session, pool_id: int, side: object, account_id: int | None
 
 def balances(session: Session, pool_id: int) -> dict[int | None, int]:
     """Return the balance of every account that ever had a transfer; they add up to zero."""
-    result: dict[int | None, int] = {}
-    for side, sign in ((Transfer.to_id, 1), (Transfer.from_id, -1)):
-        rows = select(side, func.sum(Transfer.amount)).where(Transfer.pool_id == pool_id).group_by(col(side))
-        for account_id, total in session.exec(rows):
-            result[account_id] = result.get(account_id, 0) + sign * int(total)
-    return result
+    return balances_and_recognised(session, pool_id)[0]
 
 
 RECOGNITION = (
@@ -131,14 +126,21 @@ HELD = select(func.coalesce(func.sum(col(Want.units) * func.coalesce(Want.maximu
 
 def recognised(session: Session, pool_id: int) -> dict[int, int]:
     """Return each member's effort recognised so far, reversals taken off."""
-    result: dict[int, int] = {}
+    return balances_and_recognised(session, pool_id)[1]
+
+
+def balances_and_recognised(session: Session, pool_id: int) -> tuple[dict[int | None, int], dict[int, int]]:
+    """Return both at once, for all: every transfer is gone through only once for each of its sides."""
+    balances: dict[int | None, int] = {}
+    efforts: dict[int, int] = {}
     for side, kinds, sign in RECOGNITION:
-        rows = select(side, func.sum(Transfer.amount)).where(
-            Transfer.pool_id == pool_id, col(Transfer.kind).in_(kinds), col(side).is_not(None)
-        )
-        for member_id, total in session.exec(rows.group_by(col(side))):
-            result[member_id or 0] = result.get(member_id or 0, 0) + sign * int(total)
-    return result
+        rows = select(side, Transfer.kind, func.sum(Transfer.amount)).where(Transfer.pool_id == pool_id)
+        for account_id, kind, total in session.exec(rows.group_by(col(side), col(Transfer.kind))):
+            amount = sign * int(total)
+            balances[account_id] = balances.get(account_id, 0) + amount
+            if account_id is not None and kind in kinds:
+                efforts[account_id] = efforts.get(account_id, 0) + amount
+    return balances, efforts
 
 
 def recognised_of(session: Session, member: Member) -> int:
@@ -169,7 +171,13 @@ def sum_of_kind(session: Session, member: Member, kind: TransferKind) -> int:
 
 def limit_with(settings: PoolSettings, effort_recognised: int) -> int:
     """Return how far below zero a balance may go: newcomers a little, more with every hour recognised."""
-    return min(settings.limit, settings.newcomer + max(0, effort_recognised))
+    return limits_with(settings, [effort_recognised])[0]
+
+
+def limits_with(settings: PoolSettings, efforts: Iterable[int]) -> list[int]:
+    """Return the limit for each of several efforts recognised."""
+    most, newcomer = settings.limit, settings.newcomer
+    return [min(most, newcomer + max(0, effort)) for effort in efforts]
 
 
 def held(session: Session, member: Member, *, but_good_id: int | None = None) -> int:

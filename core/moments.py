@@ -50,9 +50,9 @@ class CalendarWords:
 
     days: tuple[str, ...] = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
     months: tuple[str, ...] = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-    near: str = "{day} {time}"
-    far: str = "{day} {date} {month} {time}"
-    other_year: str = "{day} {date} {month} {year} {time}"
+    near: str = "{day}"
+    far: str = "{day} {date} {month}"
+    other_year: str = "{day} {date} {month} {year}"
 
 
 ENGLISH = CalendarWords()
@@ -85,6 +85,16 @@ def is_moment(text: str) -> bool:
 
 def show_moment(instant: datetime, zone: ZoneInfo, now: datetime, words: CalendarWords = ENGLISH) -> str:
     """Show an instant as `Sun 18:00`, `Sun 10 May 18:00` if not within six days, with its year if it is another."""
+    return f"{show_day(instant, zone, now, words)} {wall_clock(instant, zone):%H:%M}"
+
+
+def is_whole_day(instant: datetime, zone: ZoneInfo) -> bool:
+    """Say whether an instant is the end of a day: what a day without a time is read as."""
+    return wall_clock(instant, zone).time() == END_OF_DAY
+
+
+def show_day(instant: datetime, zone: ZoneInfo, now: datetime, words: CalendarWords = ENGLISH) -> str:
+    """Show the day of an instant, as `show_moment` does."""
     wall, today = wall_clock(instant, zone), wall_clock(now, zone).date()
     if timedelta(0) <= wall.date() - today <= DAYS_NAMED * DAY:
         pattern = words.near
@@ -95,7 +105,6 @@ def show_moment(instant: datetime, zone: ZoneInfo, now: datetime, words: Calenda
         date=wall.day,
         month=words.months[wall.month - 1],
         year=wall.year,
-        time=f"{wall:%H:%M}",
     )
 
 

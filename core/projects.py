@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy import bindparam
 from sqlmodel import col, func, select
 
 from core.codes import CODE_LIFE, digest_of, new_code
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from core.codes import Entropy
+
+COUNT = (  # every card of common work asks for it, so it is built once
+    select(func.count())
+    .select_from(Project)
+    .where(Project.pool_id == bindparam("pool_id"), col(Project.archived_at).is_(None))
+)
 
 
 def found_pool(
@@ -107,5 +114,4 @@ def projects(session: Session, pool_id: int) -> list[Project]:
 
 def count_projects(session: Session, pool_id: int) -> int:
     """Return how many projects the pool has."""
-    query = select(func.count()).select_from(Project)
-    return session.exec(query.where(Project.pool_id == pool_id, col(Project.archived_at).is_(None))).one()
+    return session.exec(COUNT, params={"pool_id": pool_id}).one()

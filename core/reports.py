@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy import bindparam
 from sqlmodel import col, func, select
 
 from core import ledger
-from core.batches import contributions_of, settle_needs
+from core.batches import batch_of, contributions_of, settle_needs
 from core.errors import (
     AlreadyConfirmedError,
     DisputedError,
@@ -39,6 +40,18 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+# Every confirmation asks for these, so they are built once.
+SAID = select(Confirmation).where(
+    Confirmation.pool_id == bindparam("pool_id"),
+    Confirmation.subject == "claim",
+    Confirmation.subject_id == bindparam("claim_id"),
+)
+COUNT_BACKERS = (
+    select(func.count())
+    .select_from(Backing)
+    .where(Backing.pool_id == bindparam("pool_id"), Backing.task_id == bindparam("task_id"))
+)
+
 
 def waiting(session: Session, task: Task, name: str = "", verb: str = "confirm", *, but: Member | None = None) -> Claim:
     """Return the report that waits for a word from others; with several slots, that of the member named.
@@ -66,6 +79,8 @@ def waiting(session: Session, task: Task, name: str = "", verb: str = "confirm",
         return (others or found)[0]
     if reported:
         raise AlreadyConfirmedError(task.number)
+    if task.cancelled_at is not None:
+        raise TaskClosedError(task.number, cancelled=True)
     raise NothingReportedError(task.number, holder_names(session, claims))
 
 
@@ -80,38 +95,27 @@ def confirm(session: Session, task: Task, row: Claim, by: Member, now: datetime)
         raise OwnWorkError(task.number)
     if row.disputed_at is not None:
         raise DisputedError(task.number, tuple(one.name for one in maintainers(session, project)))
-    known = session.get(Confirmation, (row.pool_id, "claim", row.id, by.id))
-    if known is not None and known.at >= (row.reported_at or now):
+    said = {one.member_id: one for one in session.exec(SAID, params={"pool_id": row.pool_id, "claim_id": row.id})}
+    # A report that was replaced is a new one: what was said of the old one does not count.
+    confirmed_by = {member_id for member_id, one in said.items() if one.at >= (row.reported_at or now)}
+    if by.id in confirmed_by:
         raise AlreadyConfirmedError(task.number, by_you=True)
-    if known is None:
-        add(session, Confirmation(pool_id=row.pool_id, subject="claim", subject_id=row.id, member_id=by.id, at=now))
-    else:
-        known.at = now
-    missing = ProjectSettings(project.settings).confirmations - _count_confirmations(session, row)
+    missing = ProjectSettings(project.settings).confirmations - len(confirmed_by) - 1
     if missing > 0 and not is_maintainer(session, project, by):
         member = session.get_one(Member, (row.pool_id, row.member_id))
-        return [ConfirmedPartly(task, row, member, by, missing)]
-    return finish(session, task, row, by, now)
-
-
-def _count_confirmations(session: Session, row: Claim) -> int:
-    # A report that was replaced is a new one: what was said of the old one does not count.
-    session.flush()
-    query = (
-        select(func.count())
-        .select_from(Confirmation)
-        .where(
-            Confirmation.pool_id == row.pool_id,
-            Confirmation.subject == "claim",
-            Confirmation.subject_id == row.id,
-            col(Confirmation.at) >= row.reported_at,
-        )
-    )
-    return session.exec(query).one()
+        happened: list[Event] = [ConfirmedPartly(task, row, member, by, missing)]
+    else:
+        happened = finish(session, task, row, by, now)
+    if by.id in said:
+        said[by.id].at = now
+    else:
+        add(session, Confirmation(pool_id=row.pool_id, subject="claim", subject_id=row.id, member_id=by.id, at=now))
+    return happened
 
 
 def finish(session: Session, task: Task, row: Claim, by: Member | None, now: datetime) -> list[Event]:
     """Turn a report into a contribution. It counts when somebody wants the result, or backs common work."""
+    claims = [row] if task.slots == 1 else claims_of(session, task)
     member = session.get_one(Member, (row.pool_id, row.member_id))
     hours = row.hours or 0
     row.confirmed_at, row.disputed_at, row.stage, row.deadline_at = now, None, "", None
@@ -128,11 +132,10 @@ def finish(session: Session, task: Task, row: Claim, by: Member | None, now: dat
     )
     add(session, contribution)
     events: list[Event] = [Confirmed(task, row, member, contribution, by)]
-    claims = claims_of(session, task)
     if task.every:
         _learn(session, task, claims)
     close_if_done(task, claims, now)
-    batch = session.exec(select(Batch).where(Batch.pool_id == task.pool_id, Batch.task_id == task.id)).first()
+    batch = batch_of(session, task)
     if batch is not None:
         contribution.batch_id = batch.id
         events += settle_needs(session, batch, now)
@@ -192,10 +195,15 @@ def backers_needed(session: Session, task: Task) -> int:
     return settings.backers if count_projects(session, task.pool_id) > 1 else 0
 
 
+def backers_missing(session: Session, task: Task) -> int:
+    """Return how many have yet to back common work."""
+    needed = backers_needed(session, task)
+    return max(0, needed - count_backers(session, task)) if needed else 0
+
+
 def count_backers(session: Session, task: Task) -> int:
     """Return how many have backed a task."""
-    query = select(func.count()).select_from(Backing)
-    return session.exec(query.where(Backing.pool_id == task.pool_id, Backing.task_id == task.id)).one()
+    return session.exec(COUNT_BACKERS, params={"pool_id": task.pool_id, "task_id": task.id}).one()
 
 
 def back(session: Session, task: Task, by: Member, now: datetime) -> Backed:
@@ -212,8 +220,7 @@ def back(session: Session, task: Task, by: Member, now: datetime) -> Backed:
     if session.get(Backing, (task.pool_id, task.id, by.id)) is None:
         add(session, Backing(pool_id=task.pool_id, task_id=task.id, member_id=by.id, at=now))
         session.flush()
-    missing = max(0, backers_needed(session, task) - count_backers(session, task))
-    return Backed(task, by, missing)
+    return Backed(task, by, backers_missing(session, task))
 
 
 def correct(session: Session, row: Contribution, hours: int, why: str, now: datetime) -> int:

@@ -113,6 +113,10 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
+def _percent(value: int) -> str:
+    return f"{value} %"
+
+
 def _hours(text: str) -> int:
     return 0 if text.casefold() in {"0", "0h", "0 h"} else read_hours(text)
 
@@ -164,7 +168,7 @@ class PoolSettings(Settings):
     rule = Setting("preference", _rule, N_("how goods are shared: preference, effort, flat-allocation, flat-rate"))
     limit = Setting("10 h", _hours, N_("how far below zero a balance may go"), show_hours)
     newcomer = Setting("5 h", _hours, N_("the same for newcomers; every hour recognised adds to it"), show_hours)
-    growth = Setting("10", _whole(0, 100), N_("how many percent a week the weight of an open task rises"))
+    growth = Setting("10 %", _whole(0, 100), N_("how much the weight of an open task rises in a week"), _percent)
     max_weight = Setting("×4", _weight, N_("the highest weight an open task rises to"), show_weight)
     min_weight = Setting("×0.25", _weight, N_("the lowest weight a recurring task falls to"), show_weight)
     levy = Setting("3 h", _hours, N_("the most a round may take from each who shares"), show_hours)
@@ -188,6 +192,6 @@ class MemberSettings(Settings):
     """What a member can set for themselves."""
 
     table: ClassVar[dict[str, Setting[Any]]] = {}
-    hours = Setting("off", _cap, N_("the most hours you want to take on in a round, e.g. 4h"), _show_cap)
+    hours = Setting("off", _cap, N_("the most hours you want to take on in a round, e.g. 4h"), _show_cap, example="4h")
     quiet = Setting("off", _quiet, N_("hours without notices, e.g. 22:00-07:00"), _show_quiet, example="22:00-07:00")
     digest = Setting("off", _choice("off", "on"), N_("on: notices wait and come once a day, at 09:00"), example="on")

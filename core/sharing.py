@@ -9,12 +9,16 @@ from __future__ import annotations
 from enum import StrEnum
 from fractions import Fraction
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.allocation import apportion
 from core.arrays import INTEGER_MAX, Figures, Integers, integers, same_length, whole
 from core.units import ceil_divide, round_half_up
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # A product nobody takes gets cheaper by this much a round, down to this much of its effort (rule `preference`).
 LEFTOVER_PERCENT = 10
@@ -49,10 +53,11 @@ def reserves(rule: Rule, effort_left: Figures, units_left: Figures, leftover_rou
     leftover_rounds = integers("leftover_rounds", leftover_rounds, 0)
     same_length(effort_left=effort_left, units_left=units_left, leftover_rounds=leftover_rounds)
     products = list(zip(effort_left.tolist(), units_left.tolist(), leftover_rounds.tolist(), strict=True))
-    return np.array(_asked(Rule(rule), products), np.int64)
+    return np.array(asked(Rule(rule), products), np.int64)
 
 
-def _asked(rule: Rule, products: list[tuple[int, int, int]]) -> list[int]:
+def asked(rule: Rule, products: list[tuple[int, int, int]]) -> list[int]:
+    """Return the reserves of a few products, each with its (effort left, units left, leftover rounds)."""
     if rule is Rule.PREFERENCE:
         return [_per_unit(effort * _preference_percent(rounds), units * 100) for effort, units, rounds in products]
     if rule is Rule.EFFORT:
@@ -98,7 +103,17 @@ def lottery(secret: bytes, round_number: int, good: str | int, member: int) -> b
     It is the SHA-256 of the text `<secret in lower-case hex>:<round>:<good>:<member>` in UTF-8, numbers in decimal, so
     anybody can draw it again: `printf '%s' 5ec2e7:17:bread:4 | sha256sum`.
     """
-    return sha256(f"{secret.hex()}:{round_number}:{good}:{member}".encode()).digest()
+    return lots(secret, round_number, good, [member])[0]
+
+
+def lots(secret: bytes, round_number: int, good: str | int, members: Iterable[int]) -> list[bytes]:
+    """Return the lots of several members, as `lottery` draws them: what their texts begin with is hashed once."""
+    begun, found = sha256(f"{secret.hex()}:{round_number}:{good}:".encode()), []
+    for member in members:
+        one = begun.copy()
+        one.update(b"%d" % member)
+        found.append(one.digest())
+    return found
 
 
 def take_units(left: Figures, count: int) -> Integers:

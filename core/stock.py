@@ -6,32 +6,31 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam
-from sqlmodel import col, select
+from sqlmodel import and_, col, select
 
 from core import sharing
 from core.settings import PoolSettings
 from core.store import pool_of
-from core.tables import Batch, Good, Product
+from core.tables import Batch, Good, Product, Project
 from core.units import round_half_up
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlmodel import Session
 
-# Every card of a good asks for these, so they are built once.
-PRODUCTS = (
-    select(Product)
-    .where(Product.pool_id == bindparam("pool_id"), Product.good_id == bindparam("good_id"))
-    .order_by(col(Product.id))
+OFFERED = and_(
+    Batch.pool_id == Product.pool_id,
+    Batch.product_id == Product.id,
+    Batch.left > 0,
+    col(Batch.offered_at).is_not(None),
 )
-BATCHES = (
-    select(Batch)
-    .where(
-        Batch.pool_id == bindparam("pool_id"),
-        col(Batch.product_id).in_(bindparam("product_ids", expanding=True)),
-        Batch.left > 0,
-        col(Batch.offered_at).is_not(None),
-    )
-    .order_by(col(Batch.id))
+OFFERS = (  # every card of a good asks for it, so it is built once
+    select(Product, Project, Batch)
+    .join(Project, (col(Project.pool_id) == Product.pool_id) & (col(Project.id) == Product.project_id))
+    .outerjoin(Batch, OFFERED)
+    .where(Product.pool_id == bindparam("pool_id"), col(Product.good_id).in_(bindparam("good_ids", expanding=True)))
+    .order_by(col(Product.id), col(Batch.id))
 )
 
 
@@ -40,6 +39,7 @@ class Offer:
     """A product with what is on offer of it: units, the effort that is not yet due in them, the reserve per unit."""
 
     product: Product
+    project: Project
     units: int = 0
     effort_left: int = 0
     reserve: int = 0
@@ -62,24 +62,27 @@ def rule_of(session: Session, good: Good) -> sharing.Rule:
 
 def offers(session: Session, good: Good) -> list[Offer]:
     """Return every product of a good with what is on offer, in the order in which they came to the pool."""
-    products = session.exec(PRODUCTS, params={"pool_id": good.pool_id, "good_id": good.id})
-    found = {product.id: Offer(product) for product in products}
-    for batch in session.exec(BATCHES, params={"pool_id": good.pool_id, "product_ids": list(found)}):
-        found[batch.product_id].add(batch)
-    result = list(found.values())
-    set_reserves(rule_of(session, good), result)
-    return result
+    return offers_of_all(session, [good])[good.id]
+
+
+def offers_of_all(session: Session, goods: Sequence[Good]) -> dict[int, list[Offer]]:
+    """Return the same for several goods of a pool, by the goods' ids."""
+    offered: dict[int, dict[int, Offer]] = {good.id: {} for good in goods}
+    params = {"pool_id": goods[0].pool_id, "good_ids": list(offered)}
+    for product, project, batch in session.exec(OFFERS, params=params):
+        offer = offered[product.good_id].setdefault(product.id, Offer(product, project))
+        if batch is not None:
+            offer.add(batch)
+    found = {good_id: list(by_product.values()) for good_id, by_product in offered.items()}
+    for good in goods:
+        set_reserves(rule_of(session, good), found[good.id])
+    return found
 
 
 def set_reserves(rule: sharing.Rule, found: list[Offer]) -> None:
     """Set the reserve of each product by the rule."""
-    reserves = sharing.reserves(
-        rule,
-        [offer.effort_left for offer in found],
-        [offer.units for offer in found],
-        [offer.product.leftover_rounds for offer in found],
-    )
-    for offer, reserve in zip(found, reserves.tolist(), strict=True):
+    asked = sharing.asked(rule, [(offer.effort_left, offer.units, offer.product.leftover_rounds) for offer in found])
+    for offer, reserve in zip(found, asked, strict=True):
         offer.reserve = reserve
 
 

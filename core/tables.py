@@ -320,8 +320,16 @@ class Contribution(PoolRow, table=True):
         Index(
             "contribution_unpaid",
             "pool_id",
+            "product_id",
             sqlite_where=sql("recognised < effort"),
             postgresql_where=sql("recognised < effort"),
+        ),
+        Index(
+            "contribution_owed",
+            "pool_id",
+            "id",
+            sqlite_where=sql("recognised < due"),
+            postgresql_where=sql("recognised < due"),
         ),
         CheckConstraint("0 <= recognised AND recognised <= effort AND due <= effort", name="effort"),
         STRICT,

@@ -162,15 +162,25 @@ class Delivery(SQLModel, table=True):
 
 
 class Card(SQLModel, table=True):
-    """A message that shows the state of a subject and follows it: what it shows, and what once it is drawn."""
+    """A message that shows the state of a subject and follows it: what it shows, and since when it is to be drawn.
+
+    `mark_id`: the last change that it has shown from the start.
+    """
 
     __table_args__: ClassVar[Any] = (
-        Index("card_by_subject", "pool_id", "subject"),
+        Index("card_by_subject", "pool_id", "subject", "chat_id"),
         Index(
             "card_marked",
             "marked_at",
             sqlite_where=sql("marked_at IS NOT NULL"),
             postgresql_where=sql("marked_at IS NOT NULL"),
+        ),
+        Index(
+            "card_unmarked",
+            "pool_id",
+            "subject",
+            sqlite_where=sql("marked_at IS NULL"),
+            postgresql_where=sql("marked_at IS NULL"),
         ),
         STRICT,
     )
@@ -179,10 +189,19 @@ class Card(SQLModel, table=True):
     subject: str = text()
     chat_id: int = reference("chat")
     outbox_id: int = integer()
+    mark_id: int = integer(0)
     shown: dict[str, Any] = json_object()
-    wanted: dict[str, Any] = json_object()
     marked_at: datetime | None = instant()
     drawn_at: datetime | None = instant()
+
+
+class Mark(SQLModel, table=True):
+    """A subject that has changed, written with the change; a sender takes it up and marks the subject's cards."""
+
+    __table_args__: ClassVar[Any] = ({**STRICT, "sqlite_autoincrement": True},)
+    id: int = integer(primary_key=True)
+    pool_id: int = integer()
+    subject: str = text()
 
 
 class Press(SQLModel, table=True):

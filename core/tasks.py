@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam
-from sqlmodel import col, func, select
+from sqlmodel import and_, col, func, select
 
 from core.batches import withdraw
 from core.errors import (
@@ -35,15 +35,44 @@ from core.timing import current_round
 from core.units import HOURS_MAX, ORDINARY_WEIGHT, effort
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from sqlmodel import Session
 
-CLAIMS = (  # every card of a task asks for them, so it is built once
+# Every command about a task asks for some of these, so they are built once; what is shown with them comes along.
+TASK = (
+    select(Task, Project)
+    .join(Project, (col(Project.pool_id) == Task.pool_id) & (col(Project.id) == Task.project_id))
+    .where(Task.pool_id == bindparam("pool_id"), Task.number == bindparam("number"))
+)
+CLAIMS = (
     select(Claim)
     .where(Claim.pool_id == bindparam("pool_id"), Claim.task_id == bindparam("task_id"), col(Claim.ended_at).is_(None))
     .order_by(col(Claim.id))
+)
+CLAIMS_OF_ALL = (
+    select(Claim, Member)
+    .join(Member, (col(Member.pool_id) == Claim.pool_id) & (col(Member.id) == Claim.member_id))
+    .where(Claim.pool_id == bindparam("pool_id"), col(Claim.task_id).in_(bindparam("task_ids", expanding=True)))
+    .where(col(Claim.ended_at).is_(None))
+    .order_by(col(Claim.id))
+)
+BID_IS_THEIRS, BACKING_IS_THEIRS = (
+    and_(table.pool_id == Member.pool_id, table.task_id == bindparam("task_id"), table.member_id == Member.id)
+    for table in (Bid, Backing)
+)
+BID_AND_BACKING = (
+    select(Bid, Backing)
+    .select_from(Member)
+    .outerjoin(Bid, BID_IS_THEIRS)
+    .outerjoin(Backing, BACKING_IS_THEIRS)
+    .where(Member.pool_id == bindparam("pool_id"), Member.id == bindparam("member_id"))
+)
+BIDS = (
+    select(Bid)
+    .where(Bid.pool_id == bindparam("pool_id"), Bid.task_id == bindparam("task_id"))
+    .order_by(col(Bid.member_id))
 )
 SLOTS_MAX = 100
 REMIND_BEFORE = timedelta(hours=24)
@@ -69,10 +98,10 @@ class Draft:
 
 def find_task(session: Session, pool_id: int, number: int) -> Task:
     """Return a task by its number, or raise UnknownTaskError."""
-    task = session.exec(select(Task).where(Task.pool_id == pool_id, Task.number == number)).first()
-    if task is None:
+    found = session.exec(TASK, params={"pool_id": pool_id, "number": number}).first()
+    if found is None:
         raise UnknownTaskError(number)
-    return task
+    return found[0]
 
 
 def post(session: Session, project: Project, creator: Member, draft: Draft, now: datetime) -> TaskPosted:
@@ -121,6 +150,16 @@ def claims_of(session: Session, task: Task) -> list[Claim]:
     return list(session.exec(CLAIMS, params={"pool_id": task.pool_id, "task_id": task.id}).all())
 
 
+def claims_of_all(session: Session, tasks: Sequence[Task]) -> dict[int, list[Claim]]:
+    """Return the claims of several tasks of a pool by the tasks' ids, each task's oldest first."""
+    claims: dict[int, list[Claim]] = {task.id: [] for task in tasks}
+    if tasks:
+        params = {"pool_id": tasks[0].pool_id, "task_ids": list(claims)}
+        for one, _holder in session.exec(CLAIMS_OF_ALL, params=params):
+            claims[one.task_id].append(one)
+    return claims
+
+
 def claim_of(session: Session, task: Task, member: Member) -> Claim:
     """Return the member's slot of the task, or raise NotYoursError with those who have one."""
     claims = claims_of(session, task)
@@ -135,6 +174,13 @@ def holder_names(session: Session, claims: list[Claim]) -> tuple[str, ...]:
     return tuple(session.get_one(Member, (claim.pool_id, claim.member_id)).name for claim in claims)
 
 
+def _refuse_holder(task: Task, claims: list[Claim], member: Member) -> None:
+    """Refuse a second slot to who has one."""
+    own = next((one for one in claims if one.member_id == member.id), None)
+    if own is not None:
+        raise AlreadyYoursError(task.number) if own.reported_at is None else AlreadyReportedError(task.number)
+
+
 def check_alive(task: Task) -> None:
     """Refuse a task that is done or cancelled."""
     if task.closed_at is not None:
@@ -144,8 +190,7 @@ def check_alive(task: Task) -> None:
 def claim(session: Session, task: Task, member: Member, now: datetime) -> Claimed:
     """Take a free slot of an open task at its posted weight."""
     claims = claims_of(session, task)
-    if any(one.member_id == member.id for one in claims):
-        raise AlreadyYoursError(task.number)
+    _refuse_holder(task, claims, member)
     check_alive(task)
     if len(claims) >= task.slots:
         raise TakenError(task.number, holder_names(session, claims))
@@ -157,14 +202,19 @@ def claim(session: Session, task: Task, member: Member, now: datetime) -> Claime
 
 def take_slot(session: Session, task: Task, member: Member, weight: int, how: str, now: datetime) -> Claimed:
     """Give a slot to a member, from a claim or from a round. Their bid is over; who does the work does not back it."""
+    params = {"pool_id": task.pool_id, "task_id": task.id, "member_id": member.id}
+    bid, backing = session.exec(BID_AND_BACKING, params=params).one()
+    for over in filter(None, (bid, backing)):
+        session.delete(over)
+    return Claimed(task, new_claim(session, task, member, weight, how, now), member, bid, backing)
+
+
+def new_claim(session: Session, task: Task, member: Member, weight: int, how: str, now: datetime) -> Claim:
+    """Fill a slot of a task for which nobody has bid."""
     row = Claim(pool_id=task.pool_id, task_id=task.id, member_id=member.id, weight=weight, how=how, claimed_at=now)
     row.rose = task.rose
     set_deadline(row, task, now)
-    for table in (Bid, Backing):
-        over = session.get(table, (task.pool_id, task.id, member.id))
-        if over is not None:
-            session.delete(over)
-    return Claimed(task, add(session, row), member)
+    return add(session, row)
 
 
 def set_deadline(row: Claim, task: Task, now: datetime) -> None:
@@ -213,8 +263,7 @@ def check_cap(session: Session, task: Task, member: Member) -> None:
 def bid(session: Session, task: Task, member: Member, weight: int, now: datetime) -> BidPlaced:
     """Place or replace a bid: the member would do the task at this weight or more. It stands until it wins."""
     claims = claims_of(session, task)
-    if any(one.member_id == member.id for one in claims):
-        raise AlreadyYoursError(task.number)
+    _refuse_holder(task, claims, member)
     check_alive(task)
     if len(claims) >= task.slots:
         raise TakenError(task.number, holder_names(session, claims))
@@ -231,8 +280,7 @@ def bid(session: Session, task: Task, member: Member, weight: int, now: datetime
 
 def bids_on(session: Session, task: Task) -> list[Bid]:
     """Return the standing bids on a task."""
-    query = select(Bid).where(Bid.pool_id == task.pool_id, Bid.task_id == task.id)
-    return list(session.exec(query.order_by(col(Bid.member_id))).all())
+    return list(session.exec(BIDS, params={"pool_id": task.pool_id, "task_id": task.id}).all())
 
 
 def drop(session: Session, task: Task, member: Member, now: datetime) -> Dropped:
@@ -280,9 +328,13 @@ def close_if_done(task: Task, claims: list[Claim], now: datetime) -> None:
         task.closed_at = now
 
 
-def report(session: Session, task: Task, member: Member, hours: int | None, note: str, now: datetime) -> Reported:
-    """Report work as done; hours in thousandths, by default the estimate. A report not yet confirmed is replaced."""
-    row = claim_of(session, task, member)
+def report(
+    session: Session, task: Task, row: Claim, member: Member, hours: int | None, note: str, now: datetime
+) -> Reported:
+    """Report the work of a member's slot as done; hours in thousandths, by default the estimate.
+
+    A report not yet confirmed is replaced.
+    """
     if row.confirmed_at is not None or row.disputed_at is not None:
         raise AlreadyReportedError(task.number)
     row.hours = task.hours if hours is None else hours

@@ -6,7 +6,7 @@ import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import inspect
+from sqlalchemy import bindparam, inspect
 from sqlalchemy.orm import defer
 from sqlmodel import col, func, select
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+NEWEST = select(func.max(Round.number)).where(Round.pool_id == bindparam("pool_id"))  # every want asks: built once
 SECRET_BYTES = 32
 # What a round keeps of itself can be large: it is read only where it is asked for.
 WITHOUT_RECORDS = tuple(defer(inspect(Round).attrs[name].class_attribute) for name in ("inputs", "outcome"))
@@ -36,12 +37,13 @@ def open_round(session: Session, pool: Pool, now: datetime, entropy: Callable[[i
 
 def newest_number(session: Session, pool_id: int) -> int:
     """Return the number of the pool's open round; 0 before the first."""
-    return session.exec(select(func.max(Round.number)).where(Round.pool_id == pool_id)).one() or 0
+    return session.exec(NEWEST, params={"pool_id": pool_id}).one() or 0
 
 
 def current_round(session: Session, pool_id: int) -> Round:
     """Return the pool's open round; there is always one."""
-    return session.exec(select(Round).where(Round.pool_id == pool_id, Round.state == "open")).one()
+    query = select(Round).where(Round.pool_id == pool_id, Round.state == "open")
+    return session.exec(query.order_by(col(Round.number).desc()).limit(1)).one()
 
 
 def last_round(session: Session, pool_id: int) -> Round | None:
@@ -70,20 +72,24 @@ def _has_happened(session: Session, pool: Pool, key: str) -> bool:
     return session.exec(query).first() is not None
 
 
+def missed(session: Session, pool: Pool, now: datetime) -> list[Moment]:
+    """Return the moments after that of the open round that have passed: those of an outage."""
+    settings, row = PoolSettings(pool.settings), current_round(session, pool.id)
+    if row.due_at is None or row.local is None:
+        return []
+    due = Moment(datetime.fromisoformat(row.local), row.due_at)
+    passed = settings.rounds.between(due, now, settings.timezone)
+    return [moment for moment in passed if not _has_happened(session, pool, moment.key)]
+
+
 def record_missed(session: Session, pool: Pool, now: datetime) -> tuple[str, ...]:
     """After an outage, make the open round the latest moment that was missed and record the older ones as skipped."""
-    settings = PoolSettings(pool.settings)
     row = current_round(session, pool.id)
     skipped: list[str] = []
-    if row.due_at is None or row.local is None:
-        return ()
-    due = Moment(datetime.fromisoformat(row.local), row.due_at)
-    for moment in settings.rounds.between(due, now, settings.timezone):
-        if _has_happened(session, pool, moment.key):
-            continue
-        skipped.append(row.local)
-        missed = Round(pool_id=pool.id, state="skipped", local=row.local, due_at=row.due_at, opened_at=row.opened_at)
+    for moment in missed(session, pool, now):
+        skipped.append(row.local or "")
+        older = Round(pool_id=pool.id, state="skipped", local=row.local, due_at=row.due_at, opened_at=row.opened_at)
         row.local, row.due_at = moment.key, moment.instant
         session.flush()
-        add(session, missed)
+        add(session, older)
     return tuple(skipped)

@@ -1,4 +1,4 @@
-"""Taking back: the last claim, drop, want, bid, pledge, made or done, for two minutes, if nothing was built on it."""
+"""Taking back: the last claim, drop, want, unwant, bid, pledge, made or done, for two minutes, unless built on."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import bindparam
 from sqlmodel import col, select
 
 from core.errors import NothingToUndoError, NotYourButtonError
-from core.events import BidPlaced, Event, GoodEvent, TaskEdited
+from core.events import BidPlaced, Claimed, Event, GoodEvent, TaskEdited, Wanted
 from core.ledger import standing
+from core.stock import maximum_shown
 from core.store import add
 from core.tables import (
     Backing,
@@ -26,11 +28,13 @@ from core.tables import (
     Pledge,
     PoolRow,
     Product,
+    Project,
     Task,
     Want,
 )
 from core.tasks import claims_of, reopen, set_deadline
 from core.timing import newest_number
+from core.wants import standing_want
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +44,14 @@ if TYPE_CHECKING:
 UNDO_TIME = timedelta(minutes=2)
 WANT_FIELDS = ("units", "bid", "maximum", "product_id", "every_round", "units_each_round", "first_round")
 SLOT_KINDS = ("claim", "drop", "done")
+LAST_ON = (  # every card of a task asks for it, so it is built once
+    select(Deed, Claim)
+    .join(Claim, (col(Claim.pool_id) == Deed.pool_id) & (col(Claim.id) == Deed.subject_id))
+    .where(Deed.pool_id == bindparam("pool_id"), Claim.task_id == bindparam("task_id"))
+    .where(Deed.at >= bindparam("since"), col(Deed.kind).in_(SLOT_KINDS))
+    .order_by(col(Deed.id).desc())
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,44 +75,35 @@ def want_before(want: Want | None) -> dict[str, Any]:
     return {} if want is None else {name: getattr(want, name) for name in WANT_FIELDS}
 
 
-def claim_before(session: Session, task: Task, member: Member) -> dict[str, Any]:
-    """Return what a claim ends: the member's bid on the task, and their word that it is worth it."""
-    key = (task.pool_id, task.id, member.id)
-    bid, backing = session.get(Bid, key), session.get(Backing, key)
+def claim_before(claimed: Claimed) -> dict[str, Any]:
+    """Return what a claim ended: the member's bid on the task, and their word that it is worth it."""
+    bid, backing = claimed.bid, claimed.backing
     return {
         "bid": None if bid is None else [bid.weight, bid.at.isoformat()],
         "backing": None if backing is None else backing.at.isoformat(),
     }
 
 
-def report_before(session: Session, task: Task, member: Member) -> dict[str, Any]:
-    """Return the member's report that a new one would replace; empty if there is none."""
-    for row in claims_of(session, task):
-        if row.member_id == member.id and row.reported_at is not None:
-            deadline = None if row.deadline_at is None else row.deadline_at.isoformat()
-            return {
-                "hours": row.hours,
-                "note": row.note,
-                "at": row.reported_at.isoformat(),
-                "stage": row.stage,
-                "deadline": deadline,
-            }
-    return {}
+def report_before(row: Claim) -> dict[str, Any]:
+    """Return the report of a slot that a new one would replace; empty if there is none."""
+    if row.reported_at is None:
+        return {}
+    return {
+        "hours": row.hours,
+        "note": row.note,
+        "at": row.reported_at.isoformat(),
+        "stage": row.stage,
+        "deadline": None if row.deadline_at is None else row.deadline_at.isoformat(),
+    }
 
 
 def last_on(session: Session, task: Task, now: datetime) -> Deed | None:
     """Return the newest deed on a task's slots that may still be taken back."""
-    claims = select(Claim.id).where(Claim.pool_id == task.pool_id, Claim.task_id == task.id)
-    query = select(Deed).where(
-        Deed.pool_id == task.pool_id,
-        Deed.at >= now - UNDO_TIME,
-        col(Deed.kind).in_(SLOT_KINDS),
-        col(Deed.subject_id).in_(claims),
-    )
-    deed = session.exec(query.order_by(col(Deed.id).desc()).limit(1)).first()
-    if deed is None or deed.undone_at is not None:
+    params = {"pool_id": task.pool_id, "task_id": task.id, "since": now - UNDO_TIME}
+    found = session.exec(LAST_ON, params=params).first()
+    if found is None or found[0].undone_at is not None:
         return None
-    claim = session.get_one(Claim, (deed.pool_id, deed.subject_id))
+    deed, claim = found
     if deed.kind == "done":
         return None if claim.confirmed_at or claim.disputed_at or claim.ended_at else deed
     return deed if (claim.ended_at is None) == (deed.kind == "claim") else None
@@ -116,10 +119,11 @@ def undo(session: Session, member: Member, deed_id: int | None, now: datetime) -
     if deed.member_id != member.id:
         command = "undo"
         raise NotYourButtonError(command)
-    may = now - deed.at <= UNDO_TIME and not _is_built_on(session, deed)
-    event = UNDO[deed.kind](session, deed, now) if may else None
-    if event is None:
+    if now - deed.at > UNDO_TIME:
         raise NothingToUndoError(too_late=True)
+    event = None if _is_built_on(session, deed) else UNDO[deed.kind](session, deed, now)
+    if event is None:
+        raise NothingToUndoError(built_on=True)
     deed.undone_at = now
     return Undone(deed.kind, event)
 
@@ -215,18 +219,49 @@ def _bid(session: Session, deed: Deed, now: datetime) -> Event | None:
 
 def _want(session: Session, deed: Deed, now: datetime) -> Event | None:
     want = session.get_one(Want, (deed.pool_id, deed.subject_id))
+    good = session.get_one(Good, (deed.pool_id, want.good_id))
     if want.ended_at is not None or want.first_round < newest_number(session, deed.pool_id):
         return None
     before = deed.before
     if before:
-        member = session.get_one(Member, (deed.pool_id, deed.member_id))
-        if before["units"] * (before["maximum"] or 0) > standing(session, member, but_good_id=want.good_id).free:
-            return None  # something else holds by now what became free
+        if not _can_stand(session, want, before["units"], before["maximum"], before["product_id"]):
+            return None
         for name, value in before.items():
             setattr(want, name, value)
-    else:
-        want.ended_at = now
-    return GoodEvent(session.get_one(Good, (deed.pool_id, want.good_id)))
+        return Wanted(good, want)
+    want.ended_at = now
+    return GoodEvent(good)
+
+
+def _unwant(session: Session, deed: Deed, now: datetime) -> Event | None:
+    """Let a want stand again as it stood, unless the same good is wanted anew by now."""
+    del now
+    want = session.get_one(Want, (deed.pool_id, deed.subject_id))
+    good = session.get_one(Good, (deed.pool_id, want.good_id))
+    member = session.get_one(Member, (deed.pool_id, deed.member_id))
+    if standing_want(session, good, member) is not None:
+        return None
+    if not _can_stand(session, want, want.units, want.maximum, want.product_id):
+        return None
+    want.ended_at = None
+    return Wanted(good, want)
+
+
+def _can_stand(session: Session, want: Want, units: int, maximum: int | None, product_id: int | None) -> bool:
+    """Tell whether a want can stand again as it did.
+
+    Not if something else holds by now what became free, the maker it was from has closed, or what nobody had made
+    (so that the want had no maximum) was made since.
+    """
+    if product_id is not None:
+        product = session.get_one(Product, (want.pool_id, product_id))
+        if session.get_one(Project, (want.pool_id, product.project_id)).archived_at is not None:
+            return False
+    good = session.get_one(Good, (want.pool_id, want.good_id))
+    if maximum is None:
+        return maximum_shown(session, good, product_id) is None
+    member = session.get_one(Member, (want.pool_id, want.member_id))
+    return units * maximum <= standing(session, member, but_good_id=want.good_id).free
 
 
 def _pledge(session: Session, deed: Deed, now: datetime) -> Event | None:
@@ -301,6 +336,7 @@ UNDO: dict[str, Callable[[Session, Deed, datetime], Event | None]] = {
     "done": _done,
     "bid": _bid,
     "want": _want,
+    "unwant": _unwant,
     "pledge": _pledge,
     "made": _made,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlalchemy import bindparam
 from sqlmodel import col, select
 
 from core.errors import FreeGoodError, NotEnoughFreeError, NoWantError
@@ -23,6 +24,21 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+# Everybody asks for these again and again, so they are built once.
+STANDING = select(Want).where(
+    Want.pool_id == bindparam("pool_id"),
+    Want.member_id == bindparam("member_id"),
+    Want.good_id == bindparam("good_id"),
+    col(Want.ended_at).is_(None),
+)
+WANTS_OF = (
+    select(Want, Good)
+    .join(Good, (col(Good.pool_id) == Want.pool_id) & (col(Good.id) == Want.good_id))
+    .where(Want.pool_id == bindparam("pool_id"), Want.member_id == bindparam("member_id"))
+    .where(col(Want.ended_at).is_(None))
+    .order_by(col(Want.id))
+)
+
 
 @dataclass(frozen=True, slots=True)
 class WantDraft:
@@ -36,17 +52,17 @@ class WantDraft:
 
 def standing_want(session: Session, good: Good, member: Member) -> Want | None:
     """Return the member's standing want for a good."""
-    query = select(Want).where(Want.pool_id == good.pool_id, Want.good_id == good.id, Want.member_id == member.id)
-    return session.exec(query.where(col(Want.ended_at).is_(None))).first()
+    params = {"pool_id": good.pool_id, "good_id": good.id, "member_id": member.id}
+    return session.exec(STANDING, params=params).first()
 
 
 def wants_of(session: Session, member: Member) -> list[Want]:
     """Return the member's standing wants, the oldest first."""
-    query = select(Want).where(Want.pool_id == member.pool_id, Want.member_id == member.id)
-    return list(session.exec(query.where(col(Want.ended_at).is_(None)).order_by(col(Want.id))).all())
+    found = session.exec(WANTS_OF, params={"pool_id": member.pool_id, "member_id": member.id})
+    return [one for one, _good in found]
 
 
-def want(session: Session, good: Good, member: Member, draft: WantDraft, now: datetime) -> Wanted:
+def want(session: Session, good: Good, member: Member, old: Want | None, draft: WantDraft, now: datetime) -> Wanted:
     """Place a want, or replace the one that stands. Refused with the figures if it does not fit in what is free.
 
     A want that replaces another keeps its place: what it has got and how long it has waited.
@@ -63,9 +79,8 @@ def want(session: Session, good: Good, member: Member, draft: WantDraft, now: da
         raise NotEnoughFreeError(
             free, draft.units, maximum or 0, good.name, good.units if draft.units > 1 else good.unit
         )
-    row, first_round = standing_want(session, good, member), newest_number(session, good.pool_id)
-    if row is None:
-        row = add(session, Want(pool_id=good.pool_id, good_id=good.id, member_id=member.id, units=0))
+    first_round = newest_number(session, good.pool_id)
+    row = old or add(session, Want(pool_id=good.pool_id, good_id=good.id, member_id=member.id, units=0))
     row.units, row.bid, row.maximum, row.product_id, row.at = draft.units, draft.bid, maximum, product_id, now
     row.every_round, row.units_each_round = int(draft.every_round), draft.units
     row.first_round = first_round

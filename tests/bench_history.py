@@ -79,9 +79,10 @@ def _commands(young: Talk, old: Talk) -> dict[str, tuple[float, float]]:
 
 
 def _rounds(stores: tuple[Store, Store]) -> dict[str, tuple[float, float]]:
-    """Return how long the next round takes in both pools: the quicker of two, the first of which warms up."""
-    best = [min(_round_seconds(store), _round_seconds(store)) for store in stores]
-    return {"a round": (best[0], best[1])}
+    """Return the medians of the next rounds in both pools, held in turns; the first of them warm up."""
+    times = [[_round_seconds(store) for store in stores] for _ in range(REPEATS)][1:]
+    month, year = zip(*times, strict=True)
+    return {"a round": (middle(list(month)), middle(list(year)))}
 
 
 def _round_seconds(store: Store) -> float:
@@ -136,6 +137,6 @@ def _chain(store: Store, number: int, now: datetime) -> None:
             if step == 0:
                 tasks.claim(session, task, doer, now)
             elif step == 1:
-                tasks.report(session, task, doer, None, "", now)
+                tasks.report(session, task, tasks.claim_of(session, task, doer), doer, None, "", now)
             else:
                 reports.confirm(session, task, reports.waiting(session, task, but=other), other, now)

@@ -30,7 +30,7 @@ from tests.bot_api_world import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 120.0  # a busy machine is slow; a quiet one takes a moment
 LOOK_SECONDS = 0.05  # conditions may be about what the server does not see
 
 

@@ -11,6 +11,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
+from coverage import Coverage
 from hypothesis import HealthCheck, settings
 
 from bot.log import OURS, SILENT
@@ -21,6 +22,7 @@ from core.store import Store, add_now
 from core.tables_chat import Account, Person
 from tests import postgres
 from tests.postgres import Database
+from tests.village import Village
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,6 +36,36 @@ if TYPE_CHECKING:
 settings.register_profile("dpool", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("dpool")
 NOW = datetime(2026, 5, 4, 9, tzinfo=UTC)
+STORES = {"sqlite": "file_store", "postgresql": "server_store"}
+# Long ones, which are there to show something else than that a branch does what it should. To measure which branches
+# run takes more than half as long again as to run them.
+UNMEASURED = (
+    "test_bot_demo.py",
+    "test_core_link_properties.py",
+    "test_docs*.py",
+    "test_matrix_*.py",
+    "test_power_loss.py",
+    "test_processes.py",
+    "test_sharding.py",
+    "test_simulation.py",
+    "test_telegram_*.py",
+    "test_time.py",
+    "test_torture.py",
+    "test_transcripts.py",
+)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Leave out of the coverage what is there to show something else."""
+    coverage = Coverage.current() if any(map(item.path.match, UNMEASURED)) else None
+    if coverage is None:
+        return (yield)
+    coverage.stop()
+    try:
+        return (yield)
+    finally:
+        coverage.start()
 
 
 @pytest.fixture(autouse=True)
@@ -83,11 +115,24 @@ def server_store(server_database: Database) -> Iterator[Store]:
     found.close()
 
 
-@pytest.fixture(params=["file_store", "server_store"], ids=["sqlite", "postgresql"])
+@pytest.fixture
 def store(request: pytest.FixtureRequest) -> Store:
-    """A store, empty and ready to use: whatever needs one is tried on both kinds."""
-    found: Store = request.getfixturevalue(request.param)
+    """A store, empty and ready to use: whatever needs one is tried on each of `STORES`."""
+    found: Store = request.getfixturevalue(STORES[request.param])
     return found
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Try tests on both kinds of store, or on those that their module names in a `STORES` of its own."""
+    if "store" in metafunc.fixturenames:
+        metafunc.parametrize("store", getattr(metafunc.module, "STORES", [*STORES]), indirect=True)
+
+
+@pytest.fixture
+def village(store: Store) -> Iterator[Village]:
+    """The village with its garden, before anything is made."""
+    with store.write() as session:
+        yield Village(session).garden()
 
 
 @pytest.fixture

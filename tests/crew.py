@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from core.store import Store
 
-WAIT_SECONDS = 60
+WAIT_SECONDS = 120
 ROOMS = ("bakery", "garden", "mill", "house")
 
 

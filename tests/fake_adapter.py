@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from core.chat.message import Failure
     from core.chat.port import Parcel
 
-WAIT_SECONDS = 5
+WAIT_SECONDS = 60
 
 
 @dataclass

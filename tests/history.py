@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from core import bulk
 from core.rounds.gather import gather
 from core.rounds.hold import decided, hold
-from core.tables import Backing, Task, Want
+from core.tables import Backing, Batch, Task, Want
 from core.timing import current_round
 from tests.large import Large, Size
 from tests.village import entropy
@@ -58,7 +58,7 @@ def _work(past: Large, series: list[int]) -> None:
         own = [product for product, _good, project, _reserve in past.products if project == past.home(worker)]
         jobs.append((past.home(worker), worker, past.random.choice(own) if own and place % 2 else None, 1000))
     tasks = past.done(jobs)
-    bulk.update(past.session, past.pool, Task, ("series",), list(zip(tasks, series, strict=True)))
+    bulk.update(past.session, past.pool.id, Task, ("series",), list(zip(tasks, series, strict=True)))
     past.contribute(jobs, tasks, [None] * len(jobs))
     backed = [
         (task, past.people[(worker + 1) % members], past.at)
@@ -77,6 +77,13 @@ def _week(session: Session, past: Large, week: int) -> None:
     inputs = gather(session, pool, current_round(session, pool.id), due_at)
     assert hold(session, pool.id, decided(pool.revision, inputs), due_at, entropy) is not None
     if week % BATCH_WEEKS == 0:
+        _expire(session, past)
         past.batches()
     if session.exec(select(Want.id).where(col(Want.ended_at).is_(None)).limit(1)).first() is None:
         past.wants()
+
+
+def _expire(session: Session, past: Large) -> None:
+    """Let what is left over be past its date: on offer is as much after a year as after a month."""
+    left = session.exec(select(Batch.id).where(col(Batch.left) > 0)).all()
+    bulk.update(session, past.pool.id, Batch, ("left", "expired_at"), [(one, 0, past.at) for one in left])

@@ -233,7 +233,7 @@ class Large:
             (product[0], round_half_up(effort, count))
             for product, count, effort in zip(self.products, units, efforts, strict=True)
         ]
-        bulk.update(self.session, self.pool, Product, ["last_average"], rows)
+        bulk.update(self.session, self.pool.id, Product, ["last_average"], rows)
         reserves = sharing.reserves(sharing.Rule.PREFERENCE, efforts, units, [0] * len(units)).tolist()
         self.products = [(*one[:3], reserve) for one, reserve in zip(self.products, reserves, strict=True)]
         self._common_work()

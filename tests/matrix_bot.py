@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tests.synapse import Synapse
     from tests.synapse_person import Person
 
-START_SECONDS = 20
+START_SECONDS = 60
 
 
 class Bot:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.synapse_person import Person
 
 MESSAGES = frozenset({"m.room.message", "m.room.encrypted"})
-QUIET_SECONDS = 120.0
+QUIET_SECONDS = 300.0
 
 
 async def gathered(pool: Pool, host: Person, *guests: Person, encrypted: bool) -> str:
@@ -57,7 +57,7 @@ async def silence(pool: Pool, listener: Person, asked: Collection[str] = ()) -> 
         "SELECT (SELECT count(*) FROM inbox WHERE done_at IS NULL)"
         " + (SELECT count(*) FROM outbox WHERE delivery_id IS NULL)"
         " + (SELECT count(*) FROM delivery WHERE state = 'ready')"
-        " + (SELECT count(*) FROM card WHERE marked_at IS NOT NULL)"
+        " + (SELECT count(*) FROM mark) + (SELECT count(*) FROM card WHERE marked_at IS NOT NULL)"
     )
     async with asyncio.timeout(QUIET_SECONDS):
         while not set(asked) <= {one for (one,) in pool.query("SELECT event_id FROM inbox")} or pool.figure(sql):

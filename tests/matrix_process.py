@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.synapse import Synapse
 
 PIPE = asyncio.subprocess.PIPE
-START_SECONDS, STOP_SECONDS, WAIT_SECONDS = 60.0, 30.0, 60.0
+START_SECONDS, STOP_SECONDS, WAIT_SECONDS = 60.0, 30.0, 120.0
 READY = "matrix is connected"
 
 

@@ -31,7 +31,7 @@ dee@garden: /want bread 2
 bo@bakery: /want bread
 now 2026-05-10 18:00
 """
-WAIT_SECONDS = 30
+WAIT_SECONDS = 60
 COUNT = count()
 
 

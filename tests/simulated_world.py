@@ -20,7 +20,7 @@ from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.exc import OperationalError
 from sqlmodel import col, select
 
-from core.chat import inbox, outbox
+from core.chat import binding, inbox, outbox
 from core.chat.commands import table
 from core.chat.dispatch import House, dispatch_next
 from core.chat.due import run_due
@@ -280,7 +280,7 @@ class World:
 
     def _deliver_next(self, platform: str) -> bool:
         with self.store.write() as session:
-            delivery = outbox.bind_next(session, platform, self.state.now, card_seconds=0)
+            delivery = binding.bind_next(session, platform, self.state.now, card_seconds=0)
             if delivery is None:
                 return False
             chat = session.get_one(Chat, delivery.chat_id)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tests.synapse import Synapse
 
-WAIT_SECONDS = 60
+WAIT_SECONDS = 120
 SYNC_SECONDS = 5
 PAGE_EVENTS = 500
 MESSAGE = "m.room.message"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.bot_api import BotApi
     from tests.bot_api_world import Message
 
-START_SECONDS, STOP_SECONDS = 20.0, 10.0
+START_SECONDS, STOP_SECONDS = 60.0, 30.0
 # The same program, with Telegram's limits for a bot's messages so much shorter, and its clock so many days ahead: a
 # test has neither minutes nor days to wait.
 HURRIED = """

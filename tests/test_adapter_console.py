@@ -27,16 +27,14 @@ from core.store import Store
 from core.tables import Round
 from core.tables_chat import Account, Chat, Inbox
 from tests.clocks import StillClock
+from tests.fake_adapter import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
 
-@pytest.fixture
-def store(file_store: Store) -> Store:
-    """One store is enough: what is shown here does not depend on which it is."""
-    return file_store
+STORES = ("sqlite",)  # one is enough: what is shown here does not depend on which it is
 
 
 POOL = """
@@ -286,8 +284,7 @@ async def test_a_message_left_unsent_is_shown_at_the_next_start(seen: Seen) -> N
     assert "left behind" in (await restarted(seen)).text
 
 
-async def test_what_comes_between_lines_is_shown(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.console.OTHERS_SECONDS", 0.3)
+async def test_what_comes_between_lines_is_shown(seen: Seen) -> None:
     seen.written.clear()
     with seen.console.store.write() as session:
         account = session.exec(select(Account).where(Account.user_id == "bo")).one()
@@ -296,7 +293,7 @@ async def test_what_comes_between_lines_is_shown(seen: Seen, monkeypatch: pytest
             post(session, chat, Message(Text.of(key)), Priority.NOTICE, key, seen.clock())
     await seen.console.carrier.flush()
     assert seen.text == ""
-    await asyncio.sleep(0.5)
+    await until(lambda: bool(seen.text))
     assert seen.text == words.OTHERS.format(names="Bo", handle="bo")
 
 

@@ -33,7 +33,7 @@ async def offered(bot: Bot, person: Person, room: str, ref: str, keys: list[str]
     """Wait until the bot offers exactly these numbers."""
     found: list[str] = []
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (found := await numbers(bot, person, room, ref)) != keys:
                 await person.turn(0.2)
     except TimeoutError:

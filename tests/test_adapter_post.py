@@ -14,7 +14,7 @@ from sqlmodel import col, select
 
 from adapters import post
 from adapters.post import Carrier, Door
-from core.chat import outbox
+from core.chat import binding, outbox
 from core.chat.message import Event, Failure, Incoming, Message, Priority
 from core.chat.port import AdapterError
 from core.chat.text import Style, Text
@@ -279,7 +279,7 @@ async def test_what_an_earlier_process_left_is_taken_up_at_once(
 ) -> None:
     put(store, clock, "1")
     with store.write() as session:
-        assert outbox.bind_next(session, "fake", clock()) is not None
+        assert binding.bind_next(session, "fake", clock()) is not None
     carrier = Carrier(store, adapter, clock)
     await carrier.flush()
     assert adapter.sent == []  # its lease holds

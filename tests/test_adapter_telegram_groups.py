@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from core.store import Store
     from tests.bot_api_world import Chat, Message, User
 
+pytest_plugins = ("tests.telegram_fixtures",)
+
 
 @pytest.fixture
 async def api(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[BotApi]:
@@ -37,11 +39,6 @@ async def faults(api: BotApi, file_store: Store) -> AsyncIterator[Faults]:
     async with serving(file_store, api) as found:
         yield found
         assert found.found == []
-
-
-@pytest.fixture
-def ana(api: BotApi) -> User:
-    return api.user("Ana")
 
 
 @pytest.fixture

@@ -11,23 +11,11 @@ from adapters.telegram.api import Api
 from core.chat.commands import table
 from tests import bot_api
 from tests.adapter_telegram import KeptDoor, receiving
-from tests.bot_api import BotApi
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from tests.bot_api import BotApi
 
-    from core.store import Store
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[BotApi]:
-    async with BotApi() as server:
-        yield server
-
-
-@pytest.fixture
-def door(file_store: Store) -> KeptDoor:
-    return KeptDoor(file_store)
+pytest_plugins = ("tests.telegram_fixtures",)
 
 
 @pytest.mark.parametrize("names", [names for _scope, names in menu.SCOPES])

@@ -17,32 +17,15 @@ from core.chat.port import AdapterError
 from core.tables_chat import Inbox
 from tests import bot_api
 from tests.adapter_telegram import KeptDoor, receiving, settings
-from tests.bot_api import BotApi
 from tests.bot_api_values import RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from core.store import Store
+    from tests.bot_api import BotApi
     from tests.bot_api_world import User
 
+pytest_plugins = ("tests.telegram_fixtures",)
 PROOF = "as-the-webhook-was-told"
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[BotApi]:
-    async with BotApi() as server:
-        yield server
-
-
-@pytest.fixture
-def ana(api: BotApi) -> User:
-    return api.user("Ana")
-
-
-@pytest.fixture
-def door(file_store: Store) -> KeptDoor:
-    return KeptDoor(file_store)
 
 
 @pytest.fixture(autouse=True)
@@ -216,7 +199,7 @@ async def test_a_token_revoked_while_it_runs_too(api: BotApi, door: KeptDoor) ->
 
 
 async def test_it_stops_at_once_in_the_middle_of_a_long_poll(api: BotApi, door: KeptDoor) -> None:
-    async with asyncio.timeout(5), receiving(api, door):
+    async with asyncio.timeout(polling.POLL_SECONDS - 5), receiving(api, door):
         await api.until(lambda: api.updates.is_polled)
     left = [task for task in asyncio.all_tasks() if "adapters" in repr(task.get_coro())]
     assert left == []

@@ -15,13 +15,14 @@ from bot.log import set_up
 from core.chat.port import AdapterError
 from tests import bot_api
 from tests.adapter_telegram import KeptDoor, parcel, receiving, settings
-from tests.bot_api import BotApi
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
 
-    from core.store import Store
+    from tests.bot_api import BotApi
 
+
+pytest_plugins = ("tests.telegram_fixtures",)
 PROOF = "canary-of-the-webhook"
 CANARIES = ("canary", bot_api.TOKEN.partition(":")[2])
 
@@ -50,17 +51,6 @@ def written() -> Iterator[Written]:
     yield handler
     for name, one in loud.items():
         one.setLevel(levels[name])
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[BotApi]:
-    async with BotApi() as server:
-        yield server
-
-
-@pytest.fixture
-def door(file_store: Store) -> KeptDoor:
-    return KeptDoor(file_store)
 
 
 def assert_hidden(lines: list[str]) -> None:

@@ -18,40 +18,17 @@ from core.chat.text import Style, Text
 from core.identity import Sender
 from tests import bot_api
 from tests.adapter_telegram import KeptDoor, parcel, started
-from tests.bot_api import BotApi
 from tests.bot_api_values import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from adapters.telegram.client import Telegram
-    from core.store import Store
+    from tests.bot_api import BotApi
     from tests.bot_api_world import Chat, User
 
+pytest_plugins = ("tests.telegram_fixtures",)
 CLAIM = (Choice("Claim #1", "claim 1"),)
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[BotApi]:
-    async with BotApi() as server:
-        yield server
-
-
-@pytest.fixture
-def ana(api: BotApi) -> User:
-    return api.user("Ana")
-
-
-@pytest.fixture
-async def group(api: BotApi, ana: User) -> Chat:
-    chat = api.group("Bakery", [ana, api.user("Bo")], is_forum=True)
-    await api.add_bot(chat, ana)
-    return chat
-
-
-@pytest.fixture
-def door(file_store: Store) -> KeptDoor:
-    return KeptDoor(file_store)
 
 
 @pytest.fixture

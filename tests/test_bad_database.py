@@ -76,11 +76,13 @@ def trial(running: Crew) -> Trial:
 
 @pytest.mark.parametrize("signal", ["INT", "QUIT"])
 def test_a_server_that_is_stopped_or_crashes_is_waited_for(trial: Trial, server: Server, signal: str) -> None:
+    said_count = trial.running.log().count("does not answer")
     trial.write()
     server.stop("INT" if signal == "INT" else "QUIT")
-    said_count = trial.running.log().count("does not answer")
-    trial.running.until(lambda: trial.running.log().count("does not answer") > said_count)
-    server.start()
+    try:
+        trial.running.until(lambda: trial.running.log().count("does not answer") > said_count)
+    finally:
+        server.start()  # the other tests need it
     trial.goes_on()
 
 

@@ -22,30 +22,13 @@ from telegram import (
 )
 from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, RetryAfter, TelegramError
 
-from tests.bot_api import BotApi
 from tests.telegram_bots import bot_on
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
+    from tests.bot_api import BotApi
     from tests.bot_api_world import Chat, User
 
-
-@pytest.fixture
-async def api() -> AsyncIterator[BotApi]:
-    async with BotApi() as server:
-        yield server
-
-
-@pytest.fixture
-async def bot(api: BotApi) -> AsyncIterator[Bot]:
-    async with bot_on(api) as one:
-        yield one
-
-
-@pytest.fixture
-def ana(api: BotApi) -> User:
-    return api.user("Ana")
+pytest_plugins = ("tests.telegram_fixtures",)
 
 
 @pytest.fixture

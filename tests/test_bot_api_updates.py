@@ -20,24 +20,8 @@ if TYPE_CHECKING:
 
     from tests.bot_api_world import Chat, User
 
+pytest_plugins = ("tests.telegram_fixtures",)
 KNOWN_TO_TELEGRAM = "and-to-us-alone"
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[BotApi]:
-    async with BotApi() as server:
-        yield server
-
-
-@pytest.fixture
-async def bot(api: BotApi) -> AsyncIterator[Bot]:
-    async with bot_on(api) as one:
-        yield one
-
-
-@pytest.fixture
-def ana(api: BotApi) -> User:
-    return api.user("Ana")
 
 
 @pytest.fixture

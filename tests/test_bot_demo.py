@@ -26,10 +26,7 @@ if TYPE_CHECKING:
     from sqlmodel import SQLModel
 
 
-@pytest.fixture
-def store(file_store: Store) -> Store:
-    """One store is enough: what is shown here does not depend on which it is."""
-    return file_store
+STORES = ("sqlite",)  # one is enough: what is shown here does not depend on which it is
 
 
 NOW = NOON + timedelta(days=3, minutes=7)

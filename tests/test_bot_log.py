@@ -26,7 +26,6 @@ from tests.conftest import NOW
 from tests.fake_adapter import FakeAdapter
 
 if TYPE_CHECKING:
-
     from core.store import Store
 
 LEAK = "123456:very-secret"

@@ -14,7 +14,7 @@ from bot.cli import main
 from bot.clock import Clock
 from bot.main import TICK
 from bot.platforms import receiving
-from core.chat import inbox, outbox
+from core.chat import binding, inbox, outbox
 from core.chat.message import Failure, Message, Priority
 from core.chat.text import Text
 from core.identity import Place, chat_of
@@ -39,7 +39,7 @@ def life(empty_database: Path, tmp_path: Path) -> Path:
     with closing(Store(url_of(path))) as store, store.write() as session:
         room = chat_of(session, Place("console", "bakery"))
         outbox.post(session, room, Message(Text.of("Ana's secret")), Priority.REPLY, "a", now)
-        delivery = outbox.bind_next(session, "console", now)
+        delivery = binding.bind_next(session, "console", now)
         assert delivery is not None
         outbox.failed(session, delivery.id, Failure("kicked out", gone=True), now)
         other = chat_of(session, Place("console", "garden"))

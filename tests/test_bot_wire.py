@@ -42,7 +42,7 @@ class Process:
         self.wire = ServerWire(self.store, lambda word: self.heard.update([word]))
 
     async def has(self, part: str) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await taken(self.wire, part)
 
 

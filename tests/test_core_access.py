@@ -24,10 +24,7 @@ if TYPE_CHECKING:
     from core.store import Store
 
 
-@pytest.fixture
-def store(file_store: Store) -> Store:
-    """One store is enough: what is shown here does not depend on which it is."""
-    return file_store
+STORES = ("sqlite",)  # one is enough: what is shown here does not depend on which it is
 
 
 TWO_POOLS = """
@@ -228,3 +225,9 @@ def test_what_access_has_not_found_nobody_can_use(store: Store) -> None:
         for name in ("pool", "project", "member", "pool_id"):
             with pytest.raises(LookupError):
                 getattr(context, name)
+
+
+def test_no_chat_of_one_person_is_a_projects(store: Store) -> None:
+    player = on_stage(store)
+    write(player, "ana", "dm:ana", "/project in K7Q2-M4PD")
+    assert seen(player, "dm:ana")[0].startswith("That's for a group chat")

@@ -247,7 +247,7 @@ def test_commands_are_read(command: str, text: str, expected: dict[str, object])
         ("want", "2 bread", UnreadableError, {"kind": Kind.NAME, "word": "2 bread"}),
         ("want", "2", UnreadableError, {"kind": Kind.NAME, "word": "2"}),
         ("task new", "Bake 2h for: 2h", UnreadableError, {"kind": Kind.NAME, "word": "2h"}),
-        ("task new", "Bake 2h due:", UnreadableError, {"kind": Kind.MOMENT, "word": "due:", "example": "fri"}),
+        ("task new", "Bake 2h due:", UnreadableError, {"kind": Kind.MOMENT, "word": "due:", "example": "due:fri"}),
         ("task new", 'Bake 2h at:""', UnreadableError, {"kind": Kind.TEXT, "example": "TEXT"}),
         ("task new", '"\u200b" 2h', UnreadableError, {"kind": Kind.TITLE, "word": ""}),
         ("task new", "Bake 1..5h", NumberError, {"kind": "hours", "word": "1..5h", "example": "1.5h"}),

@@ -22,17 +22,13 @@ from core.tables import Batch
 from tests.village import DAY, Village
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from core.store import Store
 
 
 @pytest.fixture
-def village(store: Store) -> Iterator[Village]:
-    with store.write() as session:
-        village = Village(session).garden()
-        village.good()
-        yield village
+def village(village: Village) -> Village:
+    village.good()
+    return village
 
 
 def test_what_has_gathered_becomes_a_batch(village: Village) -> None:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from sqlmodel import select
 
 from core.chat import cards
 from core.chat.message import Message, Priority
 from core.chat.outbox import post
-from core.chat.say import Say
 from core.chat.text import Text
-from core.tables_chat import Card, Outbox
+from core.tables import Task
+from core.tables_chat import Card, Mark, Outbox
 from tests.conftest import NOW
 from tests.stage import act, chat_named, on_stage, posted, seen
 
 if TYPE_CHECKING:
+    import pytest
+
     from core.store import Store
 
 
@@ -50,21 +51,47 @@ def test_each_chat_sees_its_own_language(store: Store) -> None:
 
 
 def test_what_does_not_change_is_not_drawn(store: Store) -> None:
-    on_stage(store, "ana@bakery: /task new Dishes 1h urgent")
+    player = on_stage(store, "ana@bakery: /task new Dishes 1h urgent")
+    count = len(seen(player, "bakery"))
     with store.write() as session:
-        card = session.exec(select(Card).where(Card.subject == "task 1")).one()
-        cards.mark(session, card.pool_id, "task 1", lambda _chat: _say(), NOW, but={card.outbox_id})
-        assert card.marked_at is None
-        cards.mark(session, card.pool_id, "task 1", lambda _chat: _say(), NOW)
-        first = card.wanted
-        card.marked_at = None
-        cards.mark(session, card.pool_id, "task 1", lambda _chat: _say(), NOW)
-        assert card.wanted == first
-        assert card.marked_at is None
+        cards.note(session, 1, "task 1")
+    player.deliver()
+    assert len(seen(player, "bakery")) == count
+    with store.read() as session:
+        assert session.exec(select(Card.marked_at).where(Card.subject == "task 1")).all() == [None]
+        assert session.exec(select(Mark)).all() == []
 
 
-def _say() -> Say:
-    return Say("en", ZoneInfo("UTC"), NOW)
+def test_the_same_card_may_be_marked_again_while_it_is_looked_at(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cards, "MARKS_MAX", 1)
+    player = on_stage(store, "ana@bakery: /task new Dishes 1h urgent")
+    with store.write() as session:
+        for _ in range(3):
+            cards.note(session, 1, "task 1")
+    player.deliver()
+    with store.read() as session:
+        assert session.exec(select(Card.marked_at).where(Card.subject == "task 1")).all() == [None]
+
+
+def test_nothing_is_noted_where_nobody_looks(store: Store) -> None:
+    on_stage(store)
+    with store.write() as session:
+        cards.note(session, 1, "task 99")
+        assert session.exec(select(Mark)).all() == []
+
+
+def test_more_changes_than_are_taken_up_at_once_all_show(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cards, "MARKS_MAX", 1)
+    player = on_stage(store, "ana@bakery: /task new Dishes 1h urgent\nana@bakery: /task new Sweep 1h urgent")
+    act(player, "bo@garden: /task 1\nbo@garden: /task 2")
+    with player.store.write() as session:
+        for number in (1, 2):
+            session.exec(select(Task).where(Task.number == number)).one().title = f"Job {number}"
+            cards.note(session, 1, f"task {number}")
+    player.deliver()
+    drawn = "".join(seen(player, "garden"))
+    assert "Job 1" in drawn
+    assert "Job 2" in drawn
 
 
 def test_a_message_may_stop_being_a_card(store: Store) -> None:

@@ -44,9 +44,9 @@ def test_cleaning_twice_is_cleaning_once(text: str) -> None:
 
 
 def test_a_long_run_of_accents_takes_no_quadratic_time() -> None:
-    started = time.perf_counter()
+    started = time.thread_time()  # not the machine's other work
     assert len(clean("a" + "\u0301\u0327" * 100_000, 200)) == 200_001
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlmodel import select
 
-from core.chat import comings, outbox
+from core.chat import binding, comings, outbox
 from core.chat.message import Failure, Incoming, Message, Priority
 from core.chat.notices_chats import tell_closed
 from core.chat.text import Text
@@ -118,7 +118,7 @@ def test_a_message_that_cannot_be_sent_says_so_too(store: Store) -> None:
         room = chat_of(session, Place("console", "bakery"))
         row = outbox.post(session, room, Message(Text.of("Hi")), Priority.REPLY, "k", player.now)
         assert row is not None
-        (delivery,) = outbox.bind(session, "console", player.now, count=1)
+        (delivery,) = binding.bind(session, "console", player.now, count=1)
         outbox.failed(session, delivery.id, Failure("kicked", gone=True), player.now)
         tell_closed(session, room, player.now)
     later(player, timedelta(0))

@@ -20,6 +20,7 @@ from core.chat.transcript import play
 from core.errors import Refusal
 from core.store import Store
 from tests.conftest import NOW
+from tests.matrix_transcripts import on_matrix, shown_on_matrix
 from tests.stage import hurried, posted
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ class Played:
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Played]:
-    """Play every transcript once, and note which commands ran and what was refused."""
+    """Play every transcript once, as on Matrix, and note which commands ran and what was refused.
+
+    As they are, tests/test_transcripts.py plays them.
+    """
     found, patch = Played(), pytest.MonkeyPatch()
     run, answer = Context.run, wizard.answer
 
@@ -69,10 +73,11 @@ def played(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> It
     patch.setattr(Context, "run", noted_run)
     patch.setattr(wizard, "answer", noted_answer)
     for file in FILES:
-        path = tmp_path_factory.mktemp("play") / "dpool.db"
+        folder = tmp_path_factory.mktemp("play")
+        path = folder / "dpool.db"
         shutil.copyfile(empty_database, path)
         store = hurried(Store(f"sqlite:///{path}"))
-        play(file, store, lambda _line: None)
+        play(on_matrix(file, folder), store, lambda _line: None, shown_on_matrix)
         found.messages[file.stem] = posted(store)
         store.close()
     yield found

@@ -56,7 +56,7 @@ def test_a_correction_takes_back_what_was_recognised_and_says_why(player: Player
     [
         ("bo@bakery: /correct 1 Bo 1h too much", "Only Hill Bakery's maintainers can do that: ask Ana"),
         ("ana@bakery: /correct 1 1h too much", "#1: whose, Bo / Cy"),
-        ("ana@bakery: /correct 1 Zoe 1h too much", "#1 is not reported yet; it's with Bo and Cy"),
+        ("ana@bakery: /correct 1 Zoe 1h too much", "#1: there's confirmed work of Bo and Cy only"),
         ("ana@bakery: /correct 99 1h too much", "There's no #99"),
         ("ana@bakery: /correct 1 Bo 1h", "Why"),
     ],

@@ -12,7 +12,7 @@ from sqlmodel import select
 from core.chat import due, inbox
 from core.chat.due import next_due, run_due
 from core.chat.player import Player
-from core.tables import Claim, Round
+from core.tables import Claim, Pool, Round
 from tests.stage import act, dump, on_stage, seen
 
 if TYPE_CHECKING:
@@ -205,6 +205,25 @@ def test_a_round_that_another_process_held_is_not_told_again(store: Store, monke
     monkeypatch.setattr(due, "decide_outside", lambda *_: None)
     run_due(player.house, ROUND)
     assert deliver(player) == []
+
+
+def test_a_round_whose_pool_keeps_changing_is_at_last_decided_while_others_wait(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    player = on_stage(store, "ana@bakery: /task new Dishes 1h")
+    decide_outside, tries = vars(due)["decide_outside"], []
+
+    def decide_and_change(*arguments: Any) -> Any:
+        tries.append(arguments[-1])
+        decided = decide_outside(*arguments)
+        with store.write() as session:
+            session.exec(select(Pool)).one().settings = {"levy": f"{len(tries)}h"}
+        return decided
+
+    monkeypatch.setattr(due, "decide_outside", decide_and_change)
+    run_due(player.house, ROUND)
+    assert (tries, player.faults, rounds_held(store)) == ([3, 2, 1, 0], [], 1)
+    assert sum("Round 1" in text for text in deliver(player)) > 0
 
 
 def test_quiet_hours_hold_notices_back_and_say_when_to_wake(store: Store) -> None:

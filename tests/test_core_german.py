@@ -32,10 +32,7 @@ if TYPE_CHECKING:
     from core.store import Store
 
 
-@pytest.fixture
-def store(file_store: Store) -> Store:
-    """One store is enough: what is shown here does not depend on which it is."""
-    return file_store
+STORES = ("sqlite",)  # one is enough: what is shown here does not depend on which it is
 
 
 ROOT = Path(__file__).parent.parent
@@ -51,6 +48,7 @@ OWN_WORDS = {
     "TITLE": "TITEL",
     "HOURS": "STUNDEN",
     "WORD": "WORT",
+    "WHY": "GRUND",
     "fri": "fr",
 }
 FORMAL = re.compile(r"\b(?:Sie|Ihr\w*|Ihnen)\b")

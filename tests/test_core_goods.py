@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -23,18 +22,11 @@ from core.projects import change_setting
 from core.tables import Batch
 from tests.village import DAY, Village
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from core.store import Store
-
 
 @pytest.fixture
-def village(store: Store) -> Iterator[Village]:
-    with store.write() as session:
-        village = Village(session).garden()
-        village.good(unit="loaf", units="loaves")
-        yield village
+def village(village: Village) -> Village:
+    village.good(unit="loaf", units="loaves")
+    return village
 
 
 def test_a_good_comes_with_its_first_product(village: Village) -> None:

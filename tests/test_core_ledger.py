@@ -305,7 +305,7 @@ def plans_of(session: Session, call: Any) -> list[str]:
         ("balance", ("pool", "ana"), {"(pool_id=? AND to_id=?)", "(pool_id=? AND from_id=?)"}),
         ("balance", ("pool", "commons"), {"(pool_id=? AND to_id=?)", "(pool_id=? AND from_id=?)"}),
         ("balances", ("pool",), {"(pool_id=?)"}),
-        ("recognised", ("pool",), {"(pool_id=? AND to_id>?)", "(pool_id=? AND from_id>?)"}),
+        ("recognised", ("pool",), {"(pool_id=?)"}),
         ("recognised_of", ("member",), {"(pool_id=? AND to_id=?)", "(pool_id=? AND from_id=?)"}),
     ],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 from sqlmodel import col, select
@@ -27,20 +26,13 @@ from core.undo import remember
 from tests.linked import put_together
 from tests.village import DAY, Village
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from core.store import Store
-
 
 @pytest.fixture
-def village(store: Store) -> Iterator[Village]:
+def village(village: Village) -> Village:
     """The village with its garden; bread and salad are made."""
-    with store.write() as session:
-        found = Village(session).garden()
-        found.good()
-        found.good("salad", "garden")
-        yield found
+    village.good()
+    village.good("salad", "garden")
+    return village
 
 
 def test_balances_add_up_and_what_was_recognised_counts_for_the_limit(village: Village) -> None:

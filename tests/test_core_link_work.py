@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 from sqlmodel import col, select
 
@@ -25,26 +23,15 @@ from core.wants import take_free
 from tests.linked import put_together
 from tests.village import DAY, Village
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from core.store import Store
+STORES = ("sqlite",)  # one is enough: what is shown here does not depend on which it is
 
 
 @pytest.fixture
-def store(file_store: Store) -> Store:
-    """One store is enough: what is shown here does not depend on which it is."""
-    return file_store
-
-
-@pytest.fixture
-def village(store: Store) -> Iterator[Village]:
+def village(village: Village) -> Village:
     """The village with its garden; bread and salad are made."""
-    with store.write() as session:
-        found = Village(session).garden()
-        found.good()
-        found.good("salad", "garden")
-        yield found
+    village.good()
+    village.good("salad", "garden")
+    return village
 
 
 def test_of_two_slots_of_a_task_one_is_open_again(village: Village) -> None:

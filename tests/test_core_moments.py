@@ -25,8 +25,8 @@ NOW = datetime(2026, 5, 6, 10, 0, tzinfo=UTC)  # a Wednesday, 12:00 in Berlin
 GERMAN = CalendarWords(
     days=("Mo", "Di", "Mi", "Do", "Fr", "Sa", "So"),
     months=("Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sep.", "Okt.", "Nov.", "Dez."),
-    far="{day} {date}. {month} {time}",
-    other_year="{day} {date}. {month} {year} {time}",
+    far="{day} {date}. {month}",
+    other_year="{day} {date}. {month} {year}",
 )
 
 

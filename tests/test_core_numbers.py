@@ -160,10 +160,10 @@ def test_a_reader_reads_or_refuses(kind: str, text: str) -> None:
 @pytest.mark.parametrize("kind", READERS)
 @pytest.mark.parametrize("text", ["9" * 20_000, "1." + "0" * 20_000, "1" * 20_000 + "h", "x" * 20_000, "-" * 20_000])
 def test_endless_input_is_refused_at_once(kind: str, text: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()  # not the machine's other work
     with suppress(Refusal):
         READERS[kind](text)
-    assert time.perf_counter() - started < 0.2
+    assert time.thread_time() - started < 0.2
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core.chat import outbox
+from core.chat import binding, cards, outbox
 from core.chat.message import Choice, Failure, Message, Priority
 from core.chat.text import Text
 from core.identity import Place, chat_of
@@ -33,6 +33,7 @@ class Post:
         self.session = session
         self.room = self.chat("room")
         self.count = 0
+        self.state = ""
 
     def chat(self, address: str) -> Chat:
         return chat_of(self.session, Place("console", address))
@@ -47,7 +48,7 @@ class Post:
         return self.session.get_one(Outbox, number)
 
     def next(self, now: datetime = NOW, **more: Any) -> Delivery | None:
-        return outbox.bind_next(self.session, "console", now, **more)
+        return binding.bind_next(self.session, "console", now, **more)
 
     def take(self, now: datetime = NOW, **more: Any) -> Delivery:
         found = self.next(now, **more)
@@ -70,14 +71,17 @@ def words(delivery: Delivery) -> str:
 
 
 @pytest.fixture
-def post(store: Store) -> Iterator[Post]:
+def post(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
     with store.write() as session:
-        yield Post(session)
+        found = Post(session)
+        monkeypatch.setattr(cards, "face", lambda *_arguments: Message(Text.of(found.state)))
+        yield found
 
 
-def card(post: Post, row: Outbox, wanted: str = "newest") -> Card:
-    found = Card(pool_id=1, subject="task 1", chat_id=row.chat_id, outbox_id=row.id, marked_at=NOW)
-    found.shown, found.wanted = row.payload, Message(Text.of(wanted)).to_json()
+def card(post: Post, row: Outbox, state: str = "newest") -> Card:
+    """Make a message a card, whose subject is in this state."""
+    post.state = state
+    found = Card(pool_id=1, subject="task 1", chat_id=row.chat_id, outbox_id=row.id, marked_at=NOW, shown=row.payload)
     return add_now(post.session, found)
 
 
@@ -130,11 +134,11 @@ def test_notices_of_a_chat_share_a_message_those_with_buttons_do_not(post: Post)
 
 
 def test_a_merged_message_is_not_endless(post: Post) -> None:
-    for number in range(outbox.MERGED_MAX + 1):
+    for number in range(binding.MERGED_MAX + 1):
         post.put(str(number), Priority.NOTICE)
-    assert post.send().count("\n") == outbox.MERGED_MAX - 1
-    assert post.send() == str(outbox.MERGED_MAX)
-    post.put("a" * outbox.MERGED_CHARACTERS_MAX, Priority.NOTICE)
+    assert post.send().count("\n") == binding.MERGED_MAX - 1
+    assert post.send() == str(binding.MERGED_MAX)
+    post.put("a" * binding.MERGED_CHARACTERS_MAX, Priority.NOTICE)
     post.put("b", Priority.NOTICE)
     assert post.send().endswith("a")
     assert post.send() == "b"
@@ -151,7 +155,7 @@ def test_what_is_held_back_waits_for_its_time(post: Post) -> None:
 def test_busy_chats_and_other_platforms_are_left_out(post: Post) -> None:
     post.put("a", Priority.REPLY)
     assert post.next(busy_chats=[post.room.id]) is None
-    assert outbox.bind_next(post.session, "telegram", NOW) is None
+    assert binding.bind_next(post.session, "telegram", NOW) is None
     shown = post.take()
     post.fail(shown, retry_seconds=0)
     assert post.next(busy_chats=[post.room.id]) is None
@@ -189,7 +193,7 @@ def test_a_card_is_drawn_at_most_every_three_seconds_and_only_the_newest_state(p
     assert post.send() == "card"
     assert post.send() == "early"
     for state in ("a", "b", "newest"):
-        found.wanted, found.marked_at = Message(Text.of(state)).to_json(), NOW
+        post.state, found.marked_at = state, NOW
     post.session.flush()
     assert post.next(NOW + 2 * SECOND) is None
     assert post.send(NOW + 3 * SECOND) == "newest"
@@ -200,7 +204,6 @@ def test_a_card_that_shows_its_state_already_is_not_drawn(post: Post) -> None:
     shown = post.put("card", Priority.REPLY)
     post.send()
     found = card(post, shown, "card")
-    found.shown = found.wanted
     post.put("notice", Priority.NOTICE)
     assert post.send() == "notice"
     assert found.marked_at is None
@@ -222,7 +225,7 @@ def test_an_older_edit_gives_way_to_a_newer_one(post: Post) -> None:
     found = card(post, shown, "older")
     older = post.take()
     post.fail(older, retry_seconds=10)
-    found.wanted, found.marked_at = Message(Text.of("newer")).to_json(), NOW
+    post.state, found.marked_at = "newer", NOW
     post.session.flush()
     assert post.send(NOW + 5 * SECOND) == "newer"
     assert post.next(NOW + 20 * SECOND) is None
@@ -279,11 +282,11 @@ def test_what_cannot_be_repaired_is_parked(post: Post) -> None:
 def test_a_crash_before_it_is_known_how_it_went_sends_once_more(post: Post) -> None:
     post.put("a", Priority.REPLY)
     found = post.take()
-    assert post.next(NOW + outbox.LEASE - SECOND) is None
-    assert post.take(NOW + outbox.LEASE) is found
+    assert post.next(NOW + binding.LEASE - SECOND) is None
+    assert post.take(NOW + binding.LEASE) is found
     assert found.fault.startswith(outbox.MAYBE)
     outbox.recover(post.session, "console")
-    assert post.next(NOW + outbox.LEASE) is None
+    assert post.next(NOW + binding.LEASE) is None
     assert found.state == "parked"
 
 
@@ -337,8 +340,8 @@ def test_only_what_was_parked_with_the_chat_comes_back(post: Post) -> None:
 def test_a_toast_is_dropped_once_it_is_stale(post: Post) -> None:
     post.put("old", Priority.TOAST)
     post.put("reply", Priority.REPLY)
-    assert post.send(NOW + outbox.TOAST_AGE_MAX + SECOND) == "reply"
-    assert post.next(NOW + outbox.TOAST_AGE_MAX + SECOND) is None
+    assert post.send(NOW + binding.TOAST_AGE_MAX + SECOND) == "reply"
+    assert post.next(NOW + binding.TOAST_AGE_MAX + SECOND) is None
     assert outbox.count_waiting(post.session) == 0
 
 

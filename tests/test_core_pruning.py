@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlmodel import col, func, select
 
-from core.chat import inbox, outbox, pruning
+from core.chat import binding, inbox, outbox, pruning
 from core.chat.ahead import Ahead
 from core.chat.message import Choice, Failure, Message, Priority
 from core.chat.pruning import EVERY, FAULT_PAUSE, KEPT, PAUSE, Pruning
@@ -73,7 +73,7 @@ class Past:
         message = Message(Text.of(words), (Choice("Claim #1", "claim 1"),), edits=edits)
         with self.store.write() as session:
             outbox.post(session, self.chat(session), message, Priority.REPLY, f"k{self.keys}", at)
-            delivery = outbox.bind_next(session, "console", at)
+            delivery = binding.bind_next(session, "console", at)
             assert delivery is not None
             if fails is None:
                 outbox.sent(session, {delivery.id: f"m{delivery.id}"}, at)
@@ -155,7 +155,7 @@ def test_what_waits_for_a_chat_stays_until_the_chat_has_been_off_for_long(past: 
         outbox.post(session, lately, Message(Text.of("x")), Priority.REPLY, "lately", NOW)
         on = chat_of(session, Place("console", "on"))
         outbox.post(session, on, Message(Text.of("x")), Priority.REPLY, "on", LATER)
-        newest = outbox.bind_next(session, "console", NOW)
+        newest = binding.bind_next(session, "console", NOW)
         assert newest is not None
     prune(store)
     assert ids(store, Delivery) == [waiting.id, newest.id]

@@ -9,18 +9,9 @@ import pytest
 from core import goods, leaving
 from core.recognition import due_with, most_to_take
 from tests.cases import table
-from tests.village import Village
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from core.store import Store
-
-
-@pytest.fixture
-def village(store: Store) -> Iterator[Village]:
-    with store.write() as session:
-        yield Village(session).garden()
+    from tests.village import Village
 
 
 # what it shows | efforts | units | given | due to each

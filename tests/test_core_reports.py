@@ -28,21 +28,10 @@ from core.tables import Contribution, Task
 from tests.village import Village
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from core.store import Store
 
 
-@pytest.fixture
-def store(file_store: Store) -> Store:
-    """One store is enough: what is shown here does not depend on which it is."""
-    return file_store
-
-
-@pytest.fixture
-def village(store: Store) -> Iterator[Village]:
-    with store.write() as session:
-        yield Village(session).garden()
+STORES = ("sqlite",)  # one is enough: what is shown here does not depend on which it is
 
 
 def reported(village: Village, *names: str, **values: Any) -> Task:

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from threading import Thread
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from core import tasks
 from core.audit import check, replay
+from core.rounds import apply as applying
 from core.rounds import hold as holding
 from core.rounds.decide import decide
-from core.rounds.hold import decide_outside, hold, preview
-from core.store import lock_pool
+from core.rounds.hold import Decided, OutdatedError, decide_outside, hold, preview
+from core.store import add, lock_pool
 from core.tables import GivenUnit, Good, Member, Pool, Round, Task, Transfer, Want
 from core.timing import current_round
 from tests.conftest import NOW
+from tests.test_core_scaling import statements
 from tests.village import Village, entropy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from sqlmodel import Session
@@ -84,43 +92,167 @@ def test_a_round_is_held_when_it_is_due_and_not_before(store: Store) -> None:
 def test_twice_is_once(store: Store, early_rows_min: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(holding, "EARLY_ROWS_MIN", early_rows_min)
     due_at = prepared(store)
-    decisions = [decide_outside(store, 1, due_at) for _process in range(2)]
+    decisions = [decide_outside(store, 1, due_at, tries_left=1) for _process in range(2)]
     for decided in decisions:
         assert decided is not None
-        with store.write() as session:
+        with suppress(OutdatedError), store.write() as session:
             hold(session, 1, decided, due_at, entropy)
     assert (rows(store, Round), rows(store, GivenUnit)) == (2, 3)
     audited(store)
 
 
-@pytest.mark.parametrize("is_changed", [False, True])
-def test_a_large_round_is_booked_before_its_pool_is_locked(
-    server_store: Store, *, is_changed: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def early(store: Store, due_at: datetime, monkeypatch: pytest.MonkeyPatch) -> Decided:
+    """Decide a round that is written before its pool is locked."""
     monkeypatch.setattr(holding, "EARLY_ROWS_MIN", 1)
-    due_at = prepared(server_store)
-    decided = decide_outside(server_store, 1, due_at)
+    decided = decide_outside(store, 1, due_at, tries_left=1)
     assert decided is not None
     assert decided.early is not None
+    return decided
 
-    def interrupted(session: Session, pool_id: int) -> Pool:
-        """Let somebody else write now: the rows are there, and nobody waits."""
-        monkeypatch.setattr(holding, "lock_pool", lock_pool)
-        assert len(session.exec(select(GivenUnit)).all()) == 3
+
+def interrupting(monkeypatch: pytest.MonkeyPatch, interrupt: Callable[[], object], name: str = "lock_pool") -> None:
+    """Let something happen once, just before a round does something."""
+    done = vars(holding)[name]
+
+    def interrupted(*arguments: Any) -> Any:
+        monkeypatch.setattr(holding, name, done)
+        interrupt()
+        return done(*arguments)
+
+    monkeypatch.setattr(holding, name, interrupted)
+
+
+def test_a_large_round_is_written_before_its_pool_is_locked(
+    server_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due_at = prepared(server_store)
+    decided = early(server_store, due_at, monkeypatch)
+    waited = []
+
+    def somebody_locks() -> None:
         with server_store.write() as other:
-            lock_pool(other, pool_id)
-            want = other.exec(select(Want).order_by(col(Want.id))).first()
-            assert want is not None
-            want.ended_at = due_at if is_changed else None
-        return lock_pool(session, pool_id)
+            waited.append(lock_pool(other, 1).revision)
 
-    monkeypatch.setattr(holding, "lock_pool", interrupted)
-    with server_store.write() as session:
+    interrupting(monkeypatch, somebody_locks)
+    with server_store.write() as session, statements(server_store) as noted:
         event = hold(session, 1, decided, due_at, entropy)
         assert event is not None
-        assert (event.outcome is decided.outcome) is not is_changed
-    assert rows(server_store, GivenUnit) == (2 if is_changed else 3)
+        assert event.outcome is decided.outcome
+    texts = [text for text, _values in noted]
+    own_lock = max(place for place, text in enumerate(texts) if "FOR UPDATE" in text)
+    written = {
+        match[1]
+        for text in texts[own_lock:]
+        if (match := re.match(r"(?:UPDATE|INSERT INTO|DELETE FROM) \"?(\w+)", text))
+    }
+    assert (waited, written) == ([decided.revision], {"pool", "round"})
+    assert rows(server_store, GivenUnit) == 3
     audited(server_store)
+
+
+@pytest.mark.parametrize("moment", ["book", "lock_pool"])
+def test_a_large_round_whose_pool_has_changed_leaves_nothing_and_is_decided_anew(
+    server_store: Store, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due_at = prepared(server_store)
+    decided = early(server_store, due_at, monkeypatch)
+
+    def somebody_adds() -> None:
+        with server_store.write() as other:
+            add(other, Good(pool_id=1, name="jam", name_key="jam", unit="jar", units="jars", created_at=due_at))
+
+    interrupting(monkeypatch, somebody_adds, moment)
+    with pytest.raises(OutdatedError), server_store.write() as session:
+        hold(session, 1, decided, due_at, entropy)
+    assert (rows(server_store, GivenUnit), rows(server_store, Round)) == (0, 1)
+    assert held(server_store, due_at) == 1
+    audited(server_store)
+
+
+@pytest.mark.parametrize("is_missing", [False, True])
+def test_a_large_round_gives_way_to_who_holds_the_lock_of_its_pool_or_took_a_row_away(
+    server_store: Store, *, is_missing: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due_at = prepared(server_store)
+    decided = early(server_store, due_at, monkeypatch)
+    with server_store.write() as other:
+        lock_pool(other, 1)
+        if is_missing:
+            (given, *_rest) = decided.prepared.given
+            broken = [(0, *given[1:])]
+            decided = replace(decided, prepared=replace(decided.prepared, given=broken))
+        with pytest.raises(OutdatedError), server_store.write() as session:
+            hold(session, 1, decided, due_at, entropy)
+    assert held(server_store, due_at) == 1
+    audited(server_store)
+
+
+def test_a_large_round_gives_way_to_who_waits_for_one_of_its_rows(
+    server_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(applying, "PART_ROWS", 1)
+    due_at = prepared(server_store)
+    decided = early(server_store, due_at, monkeypatch)
+    give_way, parts, threads = vars(holding)["_give_way"], list[int](), list[Thread]()
+
+    def take_back() -> None:
+        with server_store.write() as other:
+            lock_pool(other, 1)
+            want = other.exec(select(Want).order_by(col(Want.id)).limit(1)).one()
+            want.ended_at = due_at
+
+    def give_way_second(session: Session) -> None:
+        """Once the first want is changed, let its member take it back, and see them wait."""
+        parts.append(len(parts))
+        if len(parts) == 2:
+            threads.append(Thread(target=take_back))
+            threads[0].start()
+            while not session.connection().exec_driver_sql(holding.WAITING).all():
+                pass
+        give_way(session)
+
+    monkeypatch.setattr(holding, "_give_way", give_way_second)
+    with pytest.raises(OutdatedError), server_store.write() as session:
+        hold(session, 1, decided, due_at, entropy)
+    threads[0].join()
+    assert parts == [0, 1]
+    assert held(server_store, due_at) == 1
+    assert rows(server_store, GivenUnit) == 2
+    audited(server_store)
+
+
+def test_a_large_round_that_is_wrong_is_no_conflict(server_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    due_at = prepared(server_store)
+    decided = early(server_store, due_at, monkeypatch)
+    (batch, *_rest) = decided.prepared.batches
+    wrong = replace(decided, prepared=replace(decided.prepared, batches=[(batch[0], -1, -1)]))
+    with pytest.raises(IntegrityError), server_store.write() as session:
+        hold(session, 1, wrong, due_at, entropy)
+    assert held(server_store, due_at) == 1
+
+
+def test_a_large_round_that_is_not_due_any_more_leaves_nothing(
+    server_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due_at = prepared(server_store)
+    decided = early(server_store, due_at, monkeypatch)
+    with server_store.write() as session:
+        lock_pool(session, 1).round_due_at = due_at + timedelta(days=1)
+    with server_store.write() as session:
+        assert hold(session, 1, decided, due_at, entropy) is None
+    assert (rows(server_store, GivenUnit), rows(server_store, Round)) == (0, 1)
+
+
+def test_what_an_outage_swallowed_is_decided_under_the_lock(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holding, "EARLY_ROWS_MIN", 1)
+    now = prepared(store) + timedelta(days=15)
+    decided = decide_outside(store, 1, now, tries_left=3)
+    assert decided is not None
+    assert (decided.tries_left, decided.early) == (0, None)
+    with store.write() as session:
+        event = hold(session, 1, decided, now, entropy)
+        assert event is not None
+        assert len(event.skipped) == 2
 
 
 def test_it_is_decided_outside_the_lock_and_only_then_again_if_the_pool_has_changed(

@@ -20,6 +20,7 @@ from core.rounds.hold import decide_outside, hold, is_large
 from core.schema import open_store
 from core.tables import Claim, Good, Member, Pool, Project, Task
 from core.timing import current_round
+from tests.history import make_history
 from tests.large import NOW, Size, make_large
 from tests.stage import act, on_stage
 from tests.talk import Talk
@@ -158,6 +159,29 @@ def test_hot_queries_are_answered_by_an_index(large_store: Store, name: str) -> 
     assert [plan for plan in whole if not FEW.search(plan)] == []
 
 
+# What a round goes through as a whole in a pool: what is there now, and each transfer there ever was, for the balances.
+PRESENT = frozenset({"good", "product", "member", "bid", "freetaking", "membership", "want_standing", "batch_left"})
+EVER = frozenset({"transfer_to", "transfer_from"})
+NEWEST_ROUND = "sqlite_autoindex_round_3"  # gone through from its end, to the first
+
+
+def test_a_round_goes_through_what_is_there_and_not_through_what_was(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/past.db", NOW)
+    make_history(store, 120)
+    with store.read() as session, statements(store) as noted:
+        pool = session.exec(select(Pool)).one()
+        assert pool.round_due_at is not None
+        inputs = gather(session, pool, current_round(session, pool.id), pool.round_due_at)
+        driver: Any = session.connection().connection.dbapi_connection
+        plans = [row[3] for sql, values in noted for row in driver.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    store.close()
+    assert inputs.contributions
+    assert {match[1] for plan in plans if (match := re.match(r"SCAN (\w+)", plan))} <= {"pool", "project", *PRESENT}
+    whole = [re.match(r"SEARCH (\w+) USING (?:COVERING )?INDEX (\w+) \(pool_id=\?\)", plan) for plan in plans]
+    gone_through = {match[1] if match[1] in PRESENT else match[2] for match in whole if match}
+    assert gone_through <= {*PRESENT, *EVER, "contribution_owed", "pledge_by_product", NEWEST_ROUND}
+
+
 def test_a_page_of_tasks_reads_no_more_than_it_shows(large_store: Store) -> None:
     with large_store.read() as session:
         member = session.exec(select(Member).limit(1)).one()
@@ -166,6 +190,17 @@ def test_a_page_of_tasks_reads_no_more_than_it_shows(large_store: Store) -> None
         read = [row for row in session.identity_map.values() if isinstance(row, Task)]
     assert has_more
     assert len(read) == len(found) + 1
+
+
+def test_a_full_page_of_goods_asks_no_more_often_than_a_single_line(file_store: Store) -> None:
+    make_large(file_store, Size(members=60, tasks=10, goods=6, projects=4))
+    talk, asked = Talk(file_store, NOW), []
+    for text in ("/goods", "/goods page:2"):
+        talk.receive(1, text, PLACE)
+        with statements(file_store) as noted:
+            talk.dispatch()
+        asked.append([sql for sql, _values in noted if sql.startswith("SELECT")])
+    assert len(asked[0]) <= len(asked[1])
 
 
 def test_what_a_large_pool_is_short_of_is_not_decided_anew(large_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,9 +33,9 @@ TAKEN = table("""
     limit most  | limit         | 1000 h         | 1000 h
     newcomer    | newcomer      | 0 h            | 0 h
     newcomer 2  | newcomer      | 90m            | 1.5 h
-    growth 0    | growth        | 0              | 0
-    growth %    | growth        | 7 %            | 7
-    growth most | growth        | 100            | 100
+    growth 0    | growth        | 0              | 0 %
+    growth %    | growth        | 7 %            | 7 %
+    growth most | growth        | 100            | 100 %
     max_weight  | max-weight    | x2,5           | ×2.5
     min_weight  | MIN_WEIGHT    | 0.01           | ×0.01
     levy        | levy          | 0              | 0 h
@@ -74,12 +74,12 @@ REFUSED = table("""
     limit endless | pool    | limit         | 1e9h          | 10 h
     limit of nan  | pool    | limit         | nan           | 10 h
     newcomer      | pool    | newcomer      | much          | 5 h
-    growth below  | pool    | growth        | -1            | 10
-    growth above  | pool    | growth        | 101           | 10
-    growth long   | pool    | growth        | 0000000000005 | 10
-    growth script | pool    | growth        | ٣             | 10
-    growth power  | pool    | growth        | 10²           | 10
-    growth part   | pool    | growth        | 1.5           | 10
+    growth below  | pool    | growth        | -1            | 10 %
+    growth above  | pool    | growth        | 101           | 10 %
+    growth long   | pool    | growth        | 0000000000005 | 10 %
+    growth script | pool    | growth        | ٣             | 10 %
+    growth power  | pool    | growth        | 10²           | 10 %
+    growth part   | pool    | growth        | 1.5           | 10 %
     weight 0      | pool    | max_weight    | 0             | ×4
     weight high   | pool    | max_weight    | ×1000000      | ×4
     weight none   | pool    | min_weight    | ×             | ×0.25
@@ -91,7 +91,7 @@ REFUSED = table("""
     tasks         | project | tasks         | all           | members
     quiet         | project | quiet         | 22:00         | 22:00-07:00
     digest        | project | digest        | weekly        | on
-    hours         | member  | hours         | 1001h         | off
+    hours         | member  | hours         | 1001h         | 4h
     quiet hours   | member  | quiet         | 25:00-26:00   | 22:00-07:00
 """)
 

@@ -16,9 +16,8 @@ from sqlalchemy.event import listen
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col, func, select, update
 
-from core.chat import cards, dispatch, due, inbox, outbox
+from core.chat import binding, cards, dispatch, due, inbox, outbox
 from core.chat.commands import table
-from core.chat.desk import Desk
 from core.chat.dispatch import dispatch_all, dispatch_next
 from core.chat.due import run_due
 from core.chat.handling import House
@@ -27,7 +26,7 @@ from core.chat.text import Text
 from core.identity import Place, Sender, account_of, chat_of
 from core.rounds.hold import RoundHeld, hold
 from core.store import Store, Trouble, trouble_of
-from core.tables import Member
+from core.tables import Member, Task
 from core.tables_chat import Account, Card, Chat, Delivery, Inbox, Outbox, Person
 from tests.conftest import NOW
 from tests.stage import on_stage
@@ -142,7 +141,7 @@ def post(store: Store, chat: str, text: str, priority: Priority = Priority.REPLY
 
 def bind(store: Store, sender: int = 0, count: int = 9) -> list[str]:
     with store.write() as session:
-        found = outbox.bind(session, "fake", NOW, count=count, sender=sender)
+        found = binding.bind(session, "fake", NOW, count=count, sender=sender)
         return [str(Message.from_json(one.payload).text) for one in found]
 
 
@@ -172,7 +171,7 @@ def test_senders_bind_in_turn(server_store: Store, other: Store) -> None:
     post(server_store, "a", "2")
     with ThreadPoolExecutor(1) as pool:
         with server_store.write() as session:
-            assert len(outbox.bind(session, "fake", NOW, count=9)) == 1
+            assert len(binding.bind(session, "fake", NOW, count=9)) == 1
             waiting = pool.submit(bind, other)
             assert not waiting.done()
         assert waiting.result(WAIT_SECONDS) == []
@@ -210,25 +209,37 @@ def test_what_a_sender_left_is_taken_up_once_it_is_gone(store: Store) -> None:
     assert bind(store, 3) == ["1"]
 
 
-def follow(session: Session, card: Card) -> None:
-    """Let a card show the newest state of its subject."""
-    chat = session.get_one(Chat, card.chat_id)
-    cards.mark(session, card.pool_id, card.subject, lambda _: Desk(session, NOW, "key").say_in(chat), NOW)
+def drawn(store: Store) -> list[str]:
+    """Send what waits, as a sender of the stage's platform; return the cards that were drawn."""
+    with store.write() as session:
+        found = binding.bind(session, "console", NOW, count=9, card_seconds=0)
+        outbox.sent(session, {one.id: "m" for one in found}, NOW)
+        return [str(Message.from_json(one.payload).text) for one in found if one.edits]
 
 
-def test_a_card_drawn_meanwhile_is_seen_so(server_store: Store, other: Store) -> None:
+def test_a_change_is_drawn_even_if_a_sender_draws_meanwhile(server_store: Store, other: Store) -> None:
     on_stage(server_store, "dee@garden: /task new Weeding 1h urgent")
-    query = select(Card).where(Card.subject == "task 1")
     with server_store.write() as session:
-        follow(session, session.exec(query).one())
+        session.exec(select(Task)).one().title = "Digging"
+        cards.note(session, 1, "task 1")
     with server_store.write() as session:
-        card = session.exec(query).one()
-        newest = card.wanted
-        with other.write() as sender:
-            sender.get_one(Card, card.id).wanted = {}
-        follow(session, card)
-    with server_store.read() as session:
-        assert session.exec(query).one().wanted == newest
+        session.exec(select(Task)).one().title = "Raking"
+        cards.note(session, 1, "task 1")
+        session.flush()
+        assert ["Digging" in one for one in drawn(other)] == [True]
+    assert ["Raking" in one for one in drawn(other)] == [True]
+    assert drawn(other) == []
+
+
+def test_a_sender_leaves_out_the_card_that_is_being_replaced(server_store: Store, other: Store) -> None:
+    on_stage(server_store, "dee@garden: /task new Weeding 1h urgent")
+    with server_store.write() as session:
+        session.exec(select(Task)).one().title = "Digging"
+        cards.note(session, 1, "task 1")
+    with server_store.write() as session:
+        session.delete(session.exec(select(Card).where(Card.subject == "task 1")).one())
+        session.flush()
+        assert drawn(other) == []
 
 
 # Dispatch

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
-from core.chat import inbox, outbox
+from core.chat import binding, inbox, outbox
 from core.chat.message import Failure, Message, Priority
 from core.chat.status import REASONS_MAX, Queues, parked, pools, queues, status
 from core.chat.text import Text
@@ -37,7 +37,7 @@ def put(session: Session, to: Chat, key: str, *, minutes: int = 0, not_before: i
 
 def fail(session: Session, reason: str, *, gone: bool = False) -> None:
     """Let the next message fail for good."""
-    delivery = outbox.bind_next(session, "console", NOW)
+    delivery = binding.bind_next(session, "console", NOW)
     assert delivery is not None
     outbox.failed(session, delivery.id, Failure(reason, gone=gone), NOW)
 
@@ -57,7 +57,7 @@ def test_queues_count_what_could_go_now(store: Store) -> None:
         room, matrix, off = chat(session), chat(session, platform="matrix"), chat(session, "off")
         off.off_at = NOW
         put(session, room, "first")
-        outbox.bind_next(session, "console", NOW)  # it is under way, and counts as long as nobody says how it went
+        binding.bind_next(session, "console", NOW)  # it is under way, and counts as long as nobody says how it went
         put(session, room, "now", minutes=2)
         put(session, room, "later", not_before=60)
         put(session, room, "again", minutes=1, not_before=0)

@@ -27,16 +27,7 @@ from tests.cases import table
 from tests.village import DAY, Village
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from core.store import Store
     from core.tables import Task
-
-
-@pytest.fixture
-def village(store: Store) -> Iterator[Village]:
-    with store.write() as session:
-        yield Village(session).garden()
 
 
 def draft_of(task: Task, **changes: Any) -> Draft:
@@ -213,7 +204,7 @@ def test_handing_on_keeps_the_weight_and_needs_a_yes(village: Village) -> None:
     bo, eve = village.people["Bo"], village.people["Eve"]
     with pytest.raises(NotYoursError):
         handing.take_over(village.session, task, eve, village.now)
-    with pytest.raises(TakenError):
+    with pytest.raises(AlreadyYoursError):
         handing.offer_slot(village.session, task, bo, bo)
     handing.offer_slot(village.session, task, bo, eve)
     taken = handing.take_over(village.session, task, eve, village.now)
@@ -230,6 +221,8 @@ def test_nobody_takes_over_a_second_slot(village: Village) -> None:
     village.claim(task, "Eve")
     with pytest.raises(AlreadyYoursError):
         handing.take_over(village.session, task, village.people["Eve"], village.now)
+    with pytest.raises(TakenError):
+        handing.offer_slot(village.session, task, village.people["Bo"], village.people["Eve"])
 
 
 # what it shows | estimate | reported | confirmed by itself

@@ -17,10 +17,7 @@ if TYPE_CHECKING:
     from core.store import Store
 
 
-@pytest.fixture
-def store(file_store: Store) -> Store:
-    """One store is enough: what is shown here does not depend on which it is."""
-    return file_store
+STORES = ("sqlite",)  # one is enough: what is shown here does not depend on which it is
 
 
 OPENING = VALLEY + "ana@bakery: /task new Dishes 1h urgent\n"

@@ -15,13 +15,10 @@ if TYPE_CHECKING:
     from core.store import Store
 
 
-@pytest.fixture
-def store(file_store: Store) -> Store:
-    """One store is enough: what is shown here does not depend on which it is."""
-    return file_store
+STORES = ("sqlite",)  # one is enough: what is shown here does not depend on which it is
 
 
-STAYS = "others built on it"
+STAYS = "It was built on or changed since: it stays"
 
 
 @pytest.fixture
@@ -173,9 +170,39 @@ def test_only_the_last_of_the_same_can_be_taken_back(player: Player) -> None:
     act(player, f"bo@bakery: /undo {first(player, 'want')}\n> {STAYS}")
 
 
-@pytest.mark.parametrize("between", ["bo@bakery: /unwant bread", "now 2026-05-10 18:00"])
-def test_a_want_that_ended_or_went_through_a_round_stays(player: Player, between: str) -> None:
-    act(player, f"now 2026-05-10 17:59\nbo@bakery: /want bread 3\n{between}\nbo@bakery: /undo\n> {STAYS}")
+def test_a_want_that_ended_or_went_through_a_round_stays(player: Player) -> None:
+    act(player, "now 2026-05-10 17:59\nbo@bakery: /want bread 3\nbo@bakery: /unwant bread")
+    act(player, f"bo@bakery: /undo {first(player, 'want')}\n> {STAYS}")
+    act(player, f"bo@bakery: /want bread 3\nnow 2026-05-10 18:00\nbo@bakery: /undo\n> {STAYS}")
+
+
+def test_a_want_given_up_stands_again_as_it_stood(player: Player) -> None:
+    act(player, "bo@bakery: /bid bread 1.5 2 every:round\nbo@bakery: /unwant bread")
+    act(player, "bo@bakery: [Undo]\n> Bo wants again: bread: 2 loaves, at most 1.5 h each, every round")
+    with player.store.read() as session:
+        want = session.exec(select(Want)).one()
+        assert (want.units, want.bid, want.every_round, want.ended_at) == (2, 1500, 1, None)
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        "bo@bakery: /want bread",
+        "ana@bakery: /good new jam\nbo@bakery: /bid jam 4",
+        "ana@bakery: /project archive\nana@bakery: [Yes]",
+    ],
+    ids=["wanted anew", "something else holds what was free", "its maker closed"],
+)
+def test_a_want_given_up_that_cannot_stand_again_stays_away(player: Player, between: str) -> None:
+    act(player, "bo@bakery: /bid bread 2 2 from:hill\nbo@bakery: /unwant bread")
+    with player.store.read() as session:
+        deed = session.exec(select(Deed.id).where(Deed.kind == "unwant")).one()
+    act(player, f"{between}\nbo@dm: /undo {deed}\n> {STAYS}")
+
+
+def test_a_want_of_what_nobody_had_made_stays_away_once_it_is_made(player: Player) -> None:
+    act(player, "ana@bakery: /good new jam\nbo@bakery: /want jam\nbo@bakery: /unwant jam\nana@bakery: /made jam 1 1h")
+    act(player, f"cy@bakery: /confirm 4\nbo@bakery: /undo\n> {STAYS}")
 
 
 def test_a_pledge_is_taken_back_unless_it_is_kept_in_part(player: Player) -> None:

@@ -10,20 +10,15 @@ from core import ledger, stock, wants
 from core.batches import confirm_batch
 from core.errors import FreeGoodError, NotEnoughFreeError, NoWantError, OutOfBoundsError
 from tests.cases import table
-from tests.village import Village
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from core.store import Store
+    from tests.village import Village
 
 
 @pytest.fixture
-def village(store: Store) -> Iterator[Village]:
-    with store.write() as session:
-        village = Village(session).garden()
-        village.good(unit="loaf", units="loaves")
-        yield village
+def village(village: Village) -> Village:
+    village.good(unit="loaf", units="loaves")
+    return village
 
 
 def test_a_want_holds_its_units_at_most(village: Village) -> None:

@@ -15,6 +15,7 @@ from core.chat.transcript import play
 if TYPE_CHECKING:
     from core.store import Store
 
+STORES = ("sqlite",)  # one is enough: the transcripts are played on both
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CHAT = re.compile(r"^```chat\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 from core import goods
-from core.chat import outbox
+from core.chat import binding
 from core.rounds import hold
 from core.rounds.apply import GIVEN, TRANSFERS, Prepared, prepare
 from tests import simulation
@@ -101,7 +101,7 @@ def test_an_exception_is_found_with_its_place(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_message_that_never_leaves_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "bind_next", lambda *_arguments, **_options: None)
+    monkeypatch.setattr(binding, "bind_next", lambda *_arguments, **_options: None)
     history: list[Step] = [Write("console", "ana", "dm", "/help"), Work()]
     assert replay(history, "messages wait for nothing", 5) is not None
     assert replay(history, "below the limit", 5) is None
@@ -150,7 +150,7 @@ def test_the_command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     monkeypatch.setattr(sys, "argv", ["simulation", "1", "--seed", "3", "--steps", "1"])
     assert simulation.main() == 0
     assert "nothing found" in capsys.readouterr().out
-    monkeypatch.setattr(outbox, "bind_next", lambda *_arguments, **_options: None)
+    monkeypatch.setattr(binding, "bind_next", lambda *_arguments, **_options: None)
     monkeypatch.setattr(simulation, "SHRINK_SECONDS_MAX", 2)
     assert simulation.main() == 1
     assert capsys.readouterr().out.startswith("seed 3, step ")

@@ -27,8 +27,9 @@ def test_there_are_transcripts() -> None:
     assert FILES
 
 
-def test_transcript(transcript: Path, store: Store) -> None:
-    play(transcript, hurried(store), lambda _line: None)
+def test_transcript_on_a_server(transcript: Path, server_store: Store) -> None:
+    """On a file they are played below, and with Matrix's looks in test_core_commands.py."""
+    play(transcript, server_store, lambda _line: None)
 
 
 RESTARTED_EVERY = 3  # steps: a restart costs more than most of them

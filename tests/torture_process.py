@@ -40,7 +40,7 @@ for line in sys.stdin:
         os._exit(main(["run", "--config", sys.argv[1], *(part for role in roles for part in ("--role", role))]))
     print(child, flush=True)
 """
-GONE_SECONDS_MAX = 10.0
+GONE_SECONDS_MAX = 60.0
 TOGETHER = ("ingest", "work", "work", "send", "tick")
 
 

@@ -103,7 +103,8 @@ class Village:
         tasks.drop(self.session, task, self.people[name], self.now)
 
     def report(self, task: Task, name: str, hours: int | None = None) -> Claim:
-        return tasks.report(self.session, task, self.people[name], hours, "", self.now).claim
+        row = tasks.claim_of(self.session, task, self.people[name])
+        return tasks.report(self.session, task, row, self.people[name], hours, "", self.now).claim
 
     def confirm(self, task: Task, by: str, whose: str = "") -> None:
         row = reports.waiting(self.session, task, whose, but=self.people[by])
@@ -155,7 +156,9 @@ class Village:
     ) -> Want:
         product = self.product(good, maker) if maker else None
         draft = WantDraft(units, bid, product, **values)
-        return wants.want(self.session, self.find(good), self.people[name], draft, self.now).want
+        found, member = self.find(good), self.people[name]
+        standing = wants.standing_want(self.session, found, member)
+        return wants.want(self.session, found, member, standing, draft, self.now).want
 
     # Rounds and figures
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, func, or_, select
 
+from core.chat import cards
 from core.chat.message import Priority
 from core.tables_chat import Card, Chat, Delivery, Outbox
 
@@ -27,10 +28,10 @@ class Ahead:
         self._count = count
         self._tries: list[Delivery] = []
         self._rows: list[Outbox] = []
-        self._cards: list[tuple[Card, Delivery]] | None = None
+        self._cards: list[tuple[Card, Delivery, Chat]] = []
         self._next_edit: int | None = None
         self._taken: set[int] = set()
-        self._has_more_tries = self._has_more_rows = True
+        self._has_more_tries = self._has_more_rows = self._has_more_cards = True
 
     def next_try(self, busy_chats: Collection[int]) -> Delivery | None:
         """Return the delivery to be tried again now, the most urgent and oldest."""
@@ -63,24 +64,16 @@ class Ahead:
         """Leave out messages from now on."""
         self._taken.update(row.id for row in rows)
 
-    def next_card(self, busy_chats: Collection[int], card_seconds: int) -> tuple[Card, Delivery] | None:
-        """Return the card to be drawn now, the one that waits longest, with the message it was sent as.
-
-        What shows already what it should waits no more.
-        """
-        while self._cards is None or self._cards:
-            if self._cards is None:
+    def next_card(self, busy_chats: Collection[int], card_seconds: int) -> tuple[Card, Delivery, Chat] | None:
+        """Return the card to be drawn now, the one that waits longest, with the message it was sent as and its chat."""
+        while self._cards or self._has_more_cards:
+            if not self._cards:
                 self._cards = self._read_cards(busy_chats, card_seconds)
+                self._has_more_cards = len(self._cards) == self._count
                 continue
-            card, original = self._cards.pop(0)
-            if card.chat_id in busy_chats:
-                continue
-            card.marked_at = None
-            if card.wanted != card.shown:
-                return card, original
-            if not self._cards:  # there may be more behind those for which nothing is to be done
-                self._session.flush()
-                self._cards = None
+            found = self._cards.pop(0)
+            if found[0].chat_id not in busy_chats:
+                return found
         return None
 
     def next_edit(self) -> int:
@@ -89,10 +82,12 @@ class Ahead:
             self._next_edit = (self._session.exec(select(func.max(Delivery.id))).one() or 0) + 1
         return self._next_edit
 
-    def _read_cards(self, busy_chats: Collection[int], card_seconds: int) -> list[tuple[Card, Delivery]]:
+    def _read_cards(self, busy_chats: Collection[int], card_seconds: int) -> list[tuple[Card, Delivery, Chat]]:
+        self._session.flush()  # what has been looked at is not to come again
+        cards.mark(self._session, self._now)
         drawn_by = self._now - timedelta(seconds=card_seconds)
         query = (
-            select(Card, Delivery)
+            select(Card, Delivery, Chat)
             .join(Outbox, col(Outbox.id) == col(Card.outbox_id))
             .join(Delivery, col(Delivery.id) == col(Outbox.delivery_id))
             .join(Chat, col(Chat.id) == col(Card.chat_id))
@@ -102,6 +97,7 @@ class Ahead:
             .order_by(col(Card.marked_at), col(Card.id))
             .limit(self._count)
             .with_for_update(of=Card, skip_locked=True)
+            .execution_options(populate_existing=True)  # they are marked past the session
         )
         return list(self._session.exec(query))
 

@@ -87,7 +87,7 @@ class _Reading:
             parts = [word.value if word is first else word.bare for word in (first, *following)]
             parts = parts if first.quoted or first.value else parts[1:]
             if not parts:
-                raise UnreadableError(parameter.kind, f"{first.key}:", parameter.shown)
+                raise UnreadableError(parameter.kind, f"{first.key}:", f"{first.key}:{parameter.shown}")
             second = parts[1:]
             if not second or (not second[1:] and not first.quoted and _continues(parameter.kind, parts[0], second[0])):
                 self._set(parameter, " ".join(parts), length)

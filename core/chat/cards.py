@@ -1,64 +1,45 @@
 """Live cards: messages that show a subject and follow it, in every channel and on every platform.
 
-Subjects are "task 12" and "good 7" (the good's id). A change sets what a card is to show; senders draw only the newest.
+Subjects are "task 12" and "good 7" (the good's id). A change notes its subject, whatever the number of cards; senders
+mark the cards, and draw only the newest state.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam
-from sqlmodel import SQLModel, and_, case, col, func, or_, select, update
+from sqlmodel import SQLModel, col, delete, func, select, update
 
 from core.chat import views
-from core.chat.message import Choice, Message
+from core.chat.message import Message
+from core.store import is_on_server
 from core.tables import Good
-from core.tables_chat import Account, Card, Chat, Person
+from core.tables_chat import Card, Mark
 from core.tasks import find_task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
     from datetime import datetime
 
     from sqlmodel import Session
 
     from core.chat.say import Say
-    from core.chat.text import Text
     from core.tables import Task
-    from core.tables_chat import Outbox
+    from core.tables_chat import Chat, Outbox
 
-# A subject may have thousands of cards, most in private chats: there, people of one language, or none, are told alike.
-IS_PRIVATE = and_(col(Chat.account_id).is_not(None), col(Chat.pool_id).is_(None), Chat.topic == "")
-WITH_CARD = select(Card.chat_id).where(Card.pool_id == bindparam("pool"), Card.subject == bindparam("about"))
-OF_WHOM = (Account, col(Account.id) == col(Chat.account_id)), (Person, col(Person.id) == col(Account.person_id))
-FIRST = (
-    select(func.min(Chat.id))
-    .join_from(Chat, *OF_WHOM[0], isouter=True)
-    .join(*OF_WHOM[1], isouter=True)
-    .where(col(Chat.id).in_(WITH_CARD))
-    .group_by(case((IS_PRIVATE, 0), else_=Chat.id), IS_PRIVATE, col(Person.language))
-)
-SPEAKERS = (
-    select(Chat, Account, Person, IS_PRIVATE)
-    .join_from(Chat, *OF_WHOM[0], isouter=True)
-    .join(*OF_WHOM[1], isouter=True)
-    .where(col(Chat.id).in_(FIRST.correlate(None)))
-    .order_by(col(Chat.id))
-)
-SPEAKING = (
-    select(Chat.id)
-    .join(Account, col(Account.id) == col(Chat.account_id))
-    .join(Person, col(Person.id) == col(Account.person_id))
-    .where(IS_PRIVATE, col(Person.language).in_(bindparam("languages", expanding=True)), col(Chat.id).in_(WITH_CARD))
-)
-CARD = SQLModel.metadata.tables["card"]
-DRAW = (
-    update(CARD)
-    .where(CARD.c.pool_id == bindparam("pool"), CARD.c.subject == bindparam("about"))
-    .where(or_(CARD.c.chat_id.in_(bindparam("chats", expanding=True)), CARD.c.chat_id.in_(SPEAKING)))
-    .where(CARD.c.wanted != bindparam("face"), CARD.c.outbox_id.not_in(bindparam("fresh", expanding=True)))
-    .values(wanted=bindparam("face"), marked_at=bindparam("moment"))
-)
+CARD, MARK = SQLModel.metadata.tables["card"], SQLModel.metadata.tables["mark"]
+CARDS_LOCK = 0x64706305  # "dpc" and a number: senders of all platforms mark and draw cards in turn
+MARKS_MAX = 100  # taken up at once
+ABOUT = (CARD.c.pool_id == bindparam("pool"), CARD.c.subject == bindparam("about"))
+FIRST = select(CARD.c.pool_id, CARD.c.subject).where(*ABOUT).limit(1)
+NOTE = MARK.insert().from_select(["pool_id", "subject"], FIRST).returning(MARK.c.id)
+IS_FRESH = CARD.c.outbox_id.in_(bindparam("fresh", expanding=True))
+SHOWN = update(CARD).where(*ABOUT, IS_FRESH).values(mark_id=bindparam("newest"))
+# What somebody holds just now is being replaced by a newer card.
+IS_BEHIND = (CARD.c.marked_at.is_(None), CARD.c.mark_id < bindparam("newest"))
+UNMARKED = select(CARD.c.id).where(*ABOUT, *IS_BEHIND).with_for_update(skip_locked=True)
+SPREAD = update(CARD).where(CARD.c.id.in_(UNMARKED.correlate(None))).values(marked_at=bindparam("moment"))
 
 
 def task_subject(task: Task) -> str:
@@ -71,13 +52,15 @@ def good_subject(good: Good) -> str:
     return f"good {good.id}"
 
 
-def face(session: Session, say: Say, pool_id: int, subject: str) -> tuple[Text, tuple[Choice, ...], str]:
+def face(session: Session, say: Say, pool_id: int, subject: str) -> Message:
     """Return what a card shows: its text, its choices, and the command that a plain reply to it is for."""
     kind, number = subject.split()
     if kind == "task":
-        return *views.task_card(session, say, find_task(session, pool_id, int(number))), ""
+        text, choices = views.task_card(session, say, find_task(session, pool_id, int(number)))
+        return Message(text, choices, subject=subject)
     good = session.get_one(Good, (pool_id, int(number)))
-    return views.good_details(session, say, good), views.good_choices(say, good), views.good_answers(good)
+    text, choices = views.good_details(session, say, good), views.good_choices(say, good)
+    return Message(text, choices, views.good_answers(good), subject)
 
 
 def place(session: Session, pool_id: int, chat: Chat, outbox_id: int, message: Message) -> None:
@@ -86,9 +69,8 @@ def place(session: Session, pool_id: int, chat: Chat, outbox_id: int, message: M
         select(Card).where(Card.pool_id == pool_id, Card.subject == message.subject, Card.chat_id == chat.id)
     ):
         session.delete(old)
-    card = Card(pool_id=pool_id, subject=message.subject, chat_id=chat.id, outbox_id=outbox_id)
-    card.shown = card.wanted = message.to_json()
-    session.add(card)
+    shown = Message(message.text, message.choices, message.answers, message.subject).to_json()
+    session.add(Card(pool_id=pool_id, subject=message.subject, chat_id=chat.id, outbox_id=outbox_id, shown=shown))
 
 
 def release(session: Session, row: Outbox) -> None:
@@ -97,30 +79,33 @@ def release(session: Session, row: Outbox) -> None:
         session.delete(card)
 
 
-def mark(
-    session: Session,
-    pool_id: int,
-    subject: str,
-    say_for: Callable[[int], Say],
-    now: datetime,
-    *,
-    but: Collection[int] = (),
-) -> None:
-    """Let all cards of a subject show its newest state, but for those just written (by their outbox rows).
+def note(session: Session, pool_id: int, subject: str, fresh: Collection[int] = ()) -> None:
+    """Note with a change that the cards of its subject have to follow, if there are any.
 
-    `say_for` gives the language of a chat.
+    `fresh` are outbox rows written with the change: cards among them show it already, in words of their own.
     """
     about = {"pool": pool_id, "about": subject}
-    alike: dict[Say, tuple[list[int], list[str]]] = {}
-    for chat, _account, person, is_private in session.exec(SPEAKERS, params=about).all():
-        chat_ids, languages = alike.setdefault(say_for(chat.id), ([], []))
-        if is_private:
-            languages.append(person.language)
-        else:
-            chat_ids.append(chat.id)
+    number = session.connection().execute(NOTE, about).scalar_one_or_none()
+    if number is not None and fresh:
+        session.flush()
+        session.connection().execute(SHOWN, {**about, "fresh": fresh, "newest": number})
+
+
+def mark(session: Session, now: datetime) -> None:
+    """Take up what was noted: mark the cards that are to be drawn. Senders do so, and draw, one after another.
+
+    Only what is committed is taken up, so that nothing is drawn without the change it was marked for.
+    """
+    if is_on_server(session):
+        session.exec(select(func.pg_advisory_xact_lock(CARDS_LOCK)))
+    found = session.exec(select(Mark.id, Mark.pool_id, Mark.subject).order_by(col(Mark.id)).limit(MARKS_MAX)).all()
+    if not found:
+        return
+    newest = {(pool_id, subject): number for number, pool_id, subject in found}
+    rows = [
+        {"pool": pool_id, "about": subject, "newest": number, "moment": now}
+        for (pool_id, subject), number in newest.items()
+    ]
     session.flush()
-    for say, (chat_ids, languages) in alike.items():
-        text, choices, answers = face(session, say, pool_id, subject)
-        values: dict[str, Any] = {"face": Message(text, choices, answers, subject).to_json(), "moment": now}
-        values |= {**about, "chats": chat_ids, "languages": languages, "fresh": list(but)}
-        session.connection().execute(DRAW, values)
+    session.connection().execute(SPREAD, rows)
+    session.exec(delete(Mark).where(col(Mark.id).in_([row[0] for row in found])))

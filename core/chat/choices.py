@@ -25,6 +25,11 @@ def quoted(name: str) -> str:
     return f'"{name.translate(NO_QUOTES)}"'
 
 
+def typed(name: str) -> str:
+    """Return a name as it is typed before another word: in quotes if it has several."""
+    return quoted(name) if " " in name else name
+
+
 def distinct(choices: Iterable[Choice]) -> tuple[Choice, ...]:
     """Return the choices with labels that are unique: a second `Valley` is `Valley 2`."""
     counts: Counter[str] = Counter()

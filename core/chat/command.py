@@ -11,6 +11,7 @@ from core.chat.arguments import begins_with_task
 from core.chat.message import Reply
 from core.chat.parameters import Kind, Parameter, usage
 
+ADDED_BY_BUTTONS = frozenset({"sure", "deed"})
 Handler = Callable[..., Reply | Sequence[Reply]]
 Declared = TypeVar("Declared", bound=Handler)
 
@@ -48,8 +49,8 @@ class Command:
     aliases: tuple[str, ...] = ()
 
     def usage(self, prefix: str = "/") -> str:
-        """Return how it is typed; what a button adds after asking is not for typing."""
-        return usage(self.name, [one for one in self.parameters if one.name != "sure"], prefix)
+        """Return how it is typed; what only buttons add is not for typing."""
+        return usage(self.name, [one for one in self.parameters if one.name not in ADDED_BY_BUTTONS], prefix)
 
 
 class Commands:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -41,8 +40,8 @@ class Desk:
         self.language = language
         self.here: Chat | None = None
         self._count = 0
+        self._fresh: list[int] = []
         self._marked: dict[tuple[int, str], None] = {}
-        self._fresh: set[int] = set()
         self._member_ids: dict[int, dict[int, int]] = {}
 
     def say_in(self, chat: Chat, pool_id: int = 0) -> Say:
@@ -97,7 +96,7 @@ class Desk:
         )
         if number is not None and message.subject and pool_id and not message.edits:
             cards.place(self.session, pool_id, chat, number, message)
-            self._fresh.add(number)
+            self._fresh.append(number)
         return number
 
     def to_channels(self, pool_id: int, project_id: int | None, write: Callable[[Say], Message | None]) -> None:
@@ -190,7 +189,4 @@ class Desk:
     def draw(self) -> None:
         """Let all marked cards follow; called once, when everything else of the transaction is done."""
         for pool_id, subject in self._marked:
-            cards.mark(self.session, pool_id, subject, partial(self._say_for, pool_id), self.now, but=self._fresh)
-
-    def _say_for(self, pool_id: int, chat_id: int) -> Say:
-        return self.say_in(self.session.get_one(Chat, chat_id), pool_id)
+            cards.note(self.session, pool_id, subject, self._fresh)

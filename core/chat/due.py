@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from core.chat import inbox, notices, outbox
 from core.chat.desk import Desk
 from core.chat.telling import Telling, resume
 from core.events import Event, PledgeEnded, Released, ReminderDue
-from core.rounds.hold import decide_outside, hold
+from core.rounds.hold import OutdatedError, RoundHeld, decide_outside, hold, uncollected
 from core.store import Trouble, announce, lock_pool, trouble_of
 from core.tables import Batch, Claim, Good, Member, Pledge, Pool, Product, Round, Task
 from core.tables_chat import Outbox
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 CATCH_UP_MAX = timedelta(minutes=2)
 RETRY_AFTER = timedelta(seconds=1)
 FAULT_RETRY_AFTER = timedelta(minutes=1)
+DECIDED_MAX = 4  # the last time, others have to wait if their pool changes all the time
 CONFLICTS_MAX = 10  # in a row, of one thing that is due
 
 
@@ -146,14 +148,23 @@ def _do(house: House, kind: Kind, due: Due, now: datetime) -> None:
 
 
 def _hold_round(house: House, pool_id: int, now: datetime) -> None:
-    decided = decide_outside(house.store, pool_id, now)
-    if decided is None:
-        return
-    with house.store.write() as session:
-        held = hold(session, pool_id, decided, now, house.entropy)
-        row_id = held.round.id if held is not None else 0
+    held = _held(house, pool_id, now)
     if held is not None:
-        Telling(house, pool_id, row_id, held.inputs, held.outcome, now).run()
+        Telling(house, pool_id, held.round.id, held.inputs, held.outcome, now).run()
+
+
+@uncollected()
+def _held(house: House, pool_id: int, now: datetime) -> RoundHeld | None:
+    """Hold a round; if its pool changes meanwhile, begin anew before it is decided while others wait."""
+    tries_left = DECIDED_MAX
+    while True:
+        tries_left -= 1
+        decided = decide_outside(house.store, pool_id, now, tries_left)
+        if decided is None:
+            return None
+        with suppress(OutdatedError), house.store.write() as session:
+            return hold(session, pool_id, decided, now, house.entropy)
+        del decided  # it is large
 
 
 # What is done, by kind

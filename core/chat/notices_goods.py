@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import events as ev
 from core.chat import cards, report, views
-from core.chat.choices import quoted
+from core.chat.choices import quoted, typed
 from core.chat.message import Choice, Message
 from core.tables import Member, Pool, Project
 
@@ -21,8 +21,7 @@ def _created(desk: Desk, event: ev.GoodCreated) -> None:
     """Show the good's card in the project's other channels, as a new task's."""
 
     def write(say: Say) -> Message:
-        text, choices, answers = cards.face(desk.session, say, event.good.pool_id, cards.good_subject(event.good))
-        return Message(text, choices, answers, cards.good_subject(event.good))
+        return cards.face(desk.session, say, event.good.pool_id, cards.good_subject(event.good))
 
     desk.to_channels(event.good.pool_id, event.product.project_id, write)
 
@@ -82,8 +81,9 @@ def _missing(desk: Desk, event: ev.UnitsMissing) -> None:
 
     def ask(say: Say) -> Message:
         text = say(
-            "{name} did not get {count}. Right? Then: `/return {good} {name}`",
+            "{name} did not get {count}. Right? Then: `/return {good} {typed}`",
             name=name,
+            typed=typed(name),
             count=views.named(say, good, event.units),
             good=good.name,
         )

@@ -12,6 +12,7 @@ from core.chat.text import Text, joined
 from core.members import maintainers
 from core.reports import backers_needed
 from core.tables import Pool, Product, Project
+from core.tasks import claims_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,9 +30,9 @@ def _task_card(
     """Return how a task's card is written; one that asks for something may share its message with others."""
 
     def write(say: Say) -> Message:
-        text = views.task_details(desk.session, say, task)
+        text, choices = views.task_card(desk.session, say, task, alone=alone)
         text = joined([heading(say), text]) if heading else text
-        return Message(text, views.task_choices(desk.session, say, task, alone=alone), subject=task_subject(task))
+        return Message(text, choices, subject=task_subject(task))
 
     return write
 
@@ -136,7 +137,8 @@ def _confirmed(desk: Desk, event: ev.Confirmed) -> None:
             hours=say.hours(event.contribution.effort),
             number=task.number,
         )
-        return Message(text, views.task_choices(desk.session, say, task, alone=False), subject=task_subject(task))
+        choices = views.task_choices(desk.session, say, task, claims_of(desk.session, task), alone=False)
+        return Message(text, choices, subject=task_subject(task))
 
     desk.ask_other_channels(task.pool_id, task.project_id, ask)
 
@@ -165,7 +167,7 @@ def _reminder(desk: Desk, event: ev.ReminderDue) -> None:
             if event.overdue
             else say("{task} is due {when}.", task=views.task_title(say, event.task), when=due)
         )
-        return Message(text, views.task_choices(desk.session, say, event.task))
+        return Message(text, views.task_choices(desk.session, say, event.task, claims_of(desk.session, event.task)))
 
     desk.to_member(event.member, write)
 

@@ -45,6 +45,7 @@ class Parameter:
     key: str = ""  # "for" is written `for:VALUE`; "" by position, or anywhere if it shows what it is (`2h`, `urgent`)
     optional: bool = False
     example: str = ""  # for help and refusals, where the kind's own says too little
+    most: int = 0  # where less goes than the kind takes; refusals say so
 
     @property
     def shown(self) -> str:

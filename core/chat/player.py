@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import select
 
-from core.chat import inbox, outbox
+from core.chat import binding, inbox, outbox
 from core.chat.addressing import addressed
 from core.chat.commands import table
 from core.chat.dispatch import House, dispatch_all
@@ -178,7 +178,7 @@ class Player:
 
     def _deliver_next(self, platform: str) -> bool:
         with self.store.write() as session:
-            delivery = outbox.bind_next(session, platform, self.now, card_seconds=0)
+            delivery = binding.bind_next(session, platform, self.now, card_seconds=0)
             if delivery is None:
                 return False
             outbox.sent(session, {delivery.id: f"b{delivery.id}"}, self.now)

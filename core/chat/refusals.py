@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from core import errors as e
 from core import moments, numbers, periods, settings, timetable
 from core.chat import parameters
+from core.chat.choices import typed
 from core.chat.text import joined
 
 if TYPE_CHECKING:
@@ -28,18 +29,11 @@ def kind_name(say: Say, kind: str) -> str:
         "member": say("member"),
         "project": say("project"),
         "good": say("good"),
-        "task": say("task number"),
-        "count": say("whole number"),
-        "hours": say("hours"),
-        "weight": say("weight"),
-        "times": say("number of people"),
-        "code": say("code"),
-        "name": say("name"),
-        "moment": say("day or time"),
-        "period": say("period"),
-        "units": say("number of units"),
-        "slots": say("number of people"),
-        "bid": say("hours"),
+        "task": say("a task number"),
+        "count": say("a whole number"),
+        "weight": say("a weight"),
+        "times": say("a number of people"),
+        "code": say("a code"),
     }
     return str(names.get(kind, say("text")))
 
@@ -55,10 +49,19 @@ def _who(say: Say, names: tuple[str, ...]) -> str:
 
 
 def _out_of_bounds(say: Say, error: e.OutOfBoundsError) -> Text:
-    low, high = _bounded(say, error.kind, error.low), _bounded(say, error.kind, error.high)
-    return say(
-        "{value} won't do: from {low} to {high}.", value=_bounded(say, error.kind, error.value), low=low, high=high
-    )
+    return _bounds(say, error.kind, _bounded(say, error.kind, error.value), (error.low, error.high), error.example)
+
+
+def _bounds(say: Say, kind: str, word: str, bounds: tuple[int, int], example: str) -> Text:
+    """Say which numbers go. The least hours are a thousandth, of which nobody has to know."""
+    low, high = (_bounded(say, kind, bound) for bound in bounds)
+    if kind in {"hours", "bid"}:
+        which = say("more than 0, at most {high}", high=high)
+    elif kind == "weight":
+        which = say("a weight from {low} to {high}", low=low, high=high)
+    else:
+        which = say("a whole number from {low} to {high}", low=low, high=high)
+    return say("'{word}' won't do: {which}, like `{example}`.", word=word, which=which, example=example)
 
 
 def _number(say: Say, error: numbers.NumberError) -> Text:
@@ -73,14 +76,7 @@ def _hours_number(say: Say, error: numbers.NumberError) -> Text:
 
 
 def _number_bounds(say: Say, error: numbers.NumberBoundsError) -> Text:
-    low, high = _bounded(say, error.kind, error.least), _bounded(say, error.kind, error.most)
-    return say(
-        "'{word}' won't do: from {low} to {high}, e.g. `{example}`.",
-        word=error.word,
-        low=low,
-        high=high,
-        example=error.example,
-    )
+    return _bounds(say, error.kind, error.word, (error.least, error.most), error.example)
 
 
 def _unknown_name(say: Say, error: e.UnknownNameError) -> Text:
@@ -126,7 +122,7 @@ def _not_yours(say: Say, error: e.NotYoursError) -> Text:
             number=error.number,
             names=say.names(error.names),
         )
-    return say("You don't have #{number} yet. Type `/claim {number}` first.", number=error.number)
+    return say("You don't have #{number}. To take it: `/claim {number}`", number=error.number)
 
 
 def _nothing_reported(say: Say, error: e.NothingReportedError) -> Text:
@@ -135,6 +131,14 @@ def _nothing_reported(say: Say, error: e.NothingReportedError) -> Text:
             "#{number} is not reported yet; it's with {names}.", number=error.number, names=say.names(error.names)
         )
     return say("Nobody has reported #{number} yet. See `/task {number}`", number=error.number)
+
+
+def _nothing_confirmed(say: Say, error: e.NothingConfirmedError) -> Text:
+    if error.names:
+        return say(
+            "#{number}: there's confirmed work of {names} only.", number=error.number, names=say.names(error.names)
+        )
+    return say("Nothing is confirmed of #{number}. See `/task {number}`", number=error.number)
 
 
 def _already_confirmed(say: Say, error: e.AlreadyConfirmedError) -> Text:
@@ -209,6 +213,14 @@ def _nothing_to_collect(say: Say, error: e.NothingToCollectError) -> Text:
     return say("There's no {good} for you to collect.", good=error.good)
 
 
+def _nothing_to_undo(say: Say, error: e.NothingToUndoError) -> Text:
+    if error.too_late:
+        return say("That's more than two minutes ago: it stays.")
+    if error.built_on:
+        return say("It was built on or changed since: it stays.")
+    return say("There's nothing to take back.")
+
+
 def _last_of_kind(say: Say, error: e.LastOfKindError) -> Text:
     if error.role == "steward":
         return say("{name} needs a steward. First make somebody else one: `/pool steward NAME`", name=error.name)
@@ -232,6 +244,10 @@ LINES: dict[type[Refusal], Callable[[Say, Any], Text]] = {
     ),
     e.NoPoolError: lambda say, _: say("You're in no pool here. Type `/join CODE`, or found one: `/pool new NAME`"),
     e.NoProjectError: lambda say, _: say("This chat is no project's. Make it one: `/project new NAME`"),
+    e.NoCodeError: lambda say, x: say(
+        "Of which pool? Add its code (ask its stewards): `/project new {name} CODE`. Or found one: `/pool new NAME`",
+        name=x.name,
+    ),
     e.WhichPoolError: lambda say, _: say("Which pool?"),
     e.WhichProjectError: lambda say, _: say("Which project?"),
     e.NotProjectMemberError: lambda say, x: say("Only {project}'s people can do that.", project=x.project),
@@ -270,12 +286,22 @@ LINES: dict[type[Refusal], Callable[[Say, Any], Text]] = {
     e.OwnWorkError: lambda say, x: say("#{number} is your own work: somebody else has to say so.", number=x.number),
     e.AlreadyConfirmedError: _already_confirmed,
     e.DisputedError: lambda say, x: say(
-        "#{number} is disputed; it waits for {names}.", number=x.number, names=_who(say, x.names)
+        "#{number} is disputed; it waits for {names}: `/accept {number}` or `/reject {number} WHY`",
+        number=x.number,
+        names=_who(say, x.names),
     ),
     e.NotDisputedError: lambda say, x: say("Nobody disputes #{number}. See `/task {number}`", number=x.number),
+    e.NothingConfirmedError: _nothing_confirmed,
+    e.NothingToCorrectError: lambda say, x: say(
+        "#{number}: {name} has {hours} already, so nothing changes. Other hours? `/correct {number} {typed} 1.5h WHY`",
+        number=x.number,
+        name=x.name,
+        typed=typed(x.name),
+        hours=say.hours(x.hours),
+    ),
     e.OverCapError: _over_cap,
     e.AlreadyBegunError: lambda say, x: say(
-        "#{number} is taken by {names} as it is. Post a new one instead: `/task cancel {number}`",
+        "#{number} is taken by {names} as it is. Call it off (`/task cancel {number}`) and post a new one.",
         number=x.number,
         names=say.names(x.names),
     ),
@@ -286,7 +312,7 @@ LINES: dict[type[Refusal], Callable[[Say, Any], Text]] = {
         "That takes somebody of another project than {project}.", project=x.project
     ),
     e.OutOfBoundsError: _out_of_bounds,
-    e.PastMomentError: lambda say, x: say("{when} is over. Try `fri` or `3d`.", when=say.when(x.moment)),
+    e.PastMomentError: lambda say, x: say("{when} is over. Try `fri` or `3d`.", when=say.end(x.moment)),
     e.NotYoursToChangeError: lambda say, x: say(
         "Only who posted #{number} or {project}'s maintainers can change it.", number=x.number, project=x.project
     ),
@@ -308,11 +334,7 @@ LINES: dict[type[Refusal], Callable[[Say, Any], Text]] = {
     ),
     e.NoWantError: lambda say, x: say("You have no want for {good}. To have one: `/want {good}`", good=x.good),
     e.NothingToCollectError: _nothing_to_collect,
-    e.NothingToUndoError: lambda say, x: (
-        say("That's more than two minutes ago, or others built on it: it stays.")
-        if x.too_late
-        else say("There's nothing to take back.")
-    ),
+    e.NothingToUndoError: _nothing_to_undo,
     settings.UnknownSettingError: _unknown_setting,
     settings.UnfitSettingError: lambda say, x: say(
         "'{value}' doesn't fit {key}. Try `{example}`.", value=x.value[:40], key=x.key, example=x.example

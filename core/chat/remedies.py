@@ -10,6 +10,7 @@ from core import numbers
 from core.chat.choices import quoted
 from core.chat.message import Choice
 from core.chat.words import QUOTES
+from core.clean import clean
 from core.units import HOUR, show_weight
 
 if TYPE_CHECKING:
@@ -19,22 +20,31 @@ if TYPE_CHECKING:
     from core.errors import Refusal
 
 
+EXAMPLE_LENGTH_MAX = 80
+
+
 def choices(say: Say, error: Refusal, text: str) -> list[Choice]:
     """Return choices that would help after a refusal of the command `text`."""
     found = CHOICES.get(type(error))
     return found(say, error, text) if found else []
 
 
-def _instead(text: str, word: str, name: str) -> list[str]:
-    """Return the command with a name in place of a word, quotes and all; nothing if the word is not there."""
+def _instead(text: str, word: str, other: str) -> list[str]:
+    """Return the command with something else in place of a word, quotes and all; nothing if the word is not there."""
     command, _, rest = text.partition(" ")
     typed = re.compile(rf"(?<!\w)[{QUOTES}]?{re.escape(word)}[{QUOTES}]?(?!\w)", re.IGNORECASE)
-    done, count = typed.subn(lambda _: quoted(name), rest, count=1)
+    done, count = typed.subn(lambda _: other, rest, count=1)
     return [f"{command} {done}"] if count else []
 
 
+def in_place_of(word: str, example: str, text: str) -> str:
+    """Return what to type: the command with an example in place of a word, or the example alone where that is long."""
+    commands = [clean(command, EXAMPLE_LENGTH_MAX) for command in _instead(text, word, example)]
+    return next((f"/{command}" for command in commands if len(command) <= EXAMPLE_LENGTH_MAX), example)
+
+
 def _names(names: tuple[str, ...], word: str, text: str) -> list[Choice]:
-    return [Choice(name, command) for name in names for command in _instead(text, word, name)]
+    return [Choice(name, command) for name in names for command in _instead(text, word, quoted(name))]
 
 
 def _whose(text: str, name: str) -> str:

@@ -134,7 +134,7 @@ def line_writers(session: Session, pool: Pool, inputs: Inputs, outcome: Outcome)
 
 
 def _goods_told(outcome: Outcome) -> list[GoodResult]:
-    return [one for one in outcome.goods if one.wanted or one.made or one.given or one.left or one.pledged]
+    return [one for one in outcome.goods if one.concerns]
 
 
 def _by_project(session: Session, event: RoundHeld) -> list[Whose]:

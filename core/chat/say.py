@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from core import units
 from core.chat.text import Span, Style, Text
-from core.moments import ENGLISH, CalendarWords, show_moment
+from core.moments import ENGLISH, CalendarWords, is_whole_day, show_day, show_moment
 from core.settings import N_
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ MARKUP = re.compile(r"\*\*(?P<bold>.+?)\*\*|`(?P<command>.+?)`")
 GERMAN = CalendarWords(
     days=("Mo", "Di", "Mi", "Do", "Fr", "Sa", "So"),
     months=("Jan", "Feb", "Mär", "Apr", "Mai", "Jun", "Jul", "Aug", "Sep", "Okt", "Nov", "Dez"),
-    far="{day} {date}. {month} {time}",
-    other_year="{day} {date}. {month} {year} {time}",
+    far="{day} {date}. {month}",
+    other_year="{day} {date}. {month} {year}",
 )
 
 
@@ -122,10 +122,24 @@ class Say:
         """Show a weight: `×1.1`."""
         return units.show_weight(hundredths, self.point)
 
+    def setting(self, shown: str) -> str:
+        """Show a setting's value, which is kept as it is typed."""
+        return shown.replace(".", self.point)
+
     def when(self, instant: datetime) -> Text:
         """Show an instant as this pool's clock does; platforms that can show it in the reader's zone."""
-        words = GERMAN if self.language == "de" else ENGLISH
-        return Text.of(show_moment(instant, self.zone, self.now, words), Style.TIME, str(int(instant.timestamp())))
+        shown = show_moment(instant, self.zone, self.now, self._calendar)
+        return Text.of(shown, Style.TIME, str(int(instant.timestamp())))
+
+    def end(self, instant: datetime) -> Text:
+        """Show the end of something that people say in whole days: that day, or the instant if it is another time."""
+        if not is_whole_day(instant, self.zone):
+            return self.when(instant)
+        return Text.of(show_day(instant, self.zone, self.now, self._calendar))
+
+    @property
+    def _calendar(self) -> CalendarWords:
+        return GERMAN if self.language == "de" else ENGLISH
 
     def names(self, names: tuple[str, ...] | list[str]) -> str:
         """Show names: `Ana, Bo and Cy`."""

@@ -77,9 +77,9 @@ class Text:
 
 def joined(parts: Iterable[Text | str], separator: str = "\n") -> Text:
     """Join texts, leaving out empty ones."""
-    result = Text()
+    between, spans = Text.of(separator).spans, list[Span]()
     for part in parts:
         text = part if isinstance(part, Text) else Text.of(part)
         if text:
-            result = result + separator + text if result else text
-    return result
+            spans += (*between, *text.spans) if spans else text.spans
+    return Text(tuple(spans))

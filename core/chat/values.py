@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.chat.parameters import Kind, Parameter, TooLongError, UnreadableError
+from core.chat.parameters import EXAMPLES, Kind, Parameter, TooLongError, UnreadableError
 from core.clean import clean, shorten
 from core.moments import UnreadableMomentError, read_moment
 from core.numbers import (
+    NumberBoundsError,
     NumberError,
     read_code,
     read_count,
@@ -81,11 +82,17 @@ READERS: dict[Kind, Callable[[str], object]] = {
 
 
 def read_value(parameter: Parameter, text: str, when: When) -> object:
-    """Read one value; a refusal names the parameter's own example if it has one."""
+    """Read one value; a refusal names the parameter's own example and bound if it has them."""
     try:
         if parameter.kind is Kind.MOMENT:
             return read_moment(text, when.now, when.zone)
-        return READERS[parameter.kind](text)
+        value = READERS[parameter.kind](text)
     except (NumberError, UnreadableError, UnreadableMomentError, UnreadablePeriodError) as refusal:
         refusal.example = parameter.example or refusal.example
+        if isinstance(refusal, NumberBoundsError):
+            refusal.most = parameter.most or refusal.most
         raise
+    if parameter.most and isinstance(value, int) and value > parameter.most:
+        example = parameter.example or EXAMPLES[parameter.kind]
+        raise NumberBoundsError(parameter.kind, shorten(text), example, 1, parameter.most)
+    return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam
@@ -13,12 +14,14 @@ from core.chat.choices import undo as choice_to_undo
 from core.chat.message import Choice
 from core.chat.text import Text, joined
 from core.periods import Period, Unit, read_period
-from core.reports import backers_needed, count_backers
+from core.reports import backers_missing
 from core.tables import Batch, Claim, Contribution, Good, Member, Product, Project, Task, Want
 from core.tasks import bids_on, claims_of
 from core.units import ORDINARY_WEIGHT, effort, round_half_up, show_weight
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import ColumnElement
 
     from core.chat.say import Say
@@ -26,9 +29,15 @@ if TYPE_CHECKING:
 
 # What is due soon comes first, what is never due last: databases differ on where they put nothing.
 BY_DUE = (col(Task.due_at).is_(None), col(Task.due_at), col(Task.number))
-# Every line about a good asks for it, so it is built once.
-WANTED = select(func.coalesce(func.sum(Want.units), 0)).where(
-    Want.pool_id == bindparam("pool_id"), Want.good_id == bindparam("good_id"), col(Want.ended_at).is_(None)
+# Every line about a good asks for the first, every confirmation for the second, so they are built once.
+WANTED = (
+    select(Want.good_id, func.sum(Want.units))
+    .where(Want.pool_id == bindparam("pool_id"), col(Want.good_id).in_(bindparam("good_ids", expanding=True)))
+    .where(col(Want.ended_at).is_(None))
+    .group_by(col(Want.good_id))
+)
+WAITING = select(func.coalesce(func.sum(Contribution.effort - col(Contribution.recognised)), 0)).where(
+    Contribution.pool_id == bindparam("pool_id"), Contribution.member_id == bindparam("member_id")
 )
 
 
@@ -79,12 +88,8 @@ def task_title(say: Say, task: Task) -> Text:
     return say("**#{number} {title}**", number=task.number, title=task.title)
 
 
-def task_line(session: Session, say: Say, task: Task) -> Text:
-    """Show a task on one line: what, how long, at which weight, since when whose."""
-    return _line(session, say, task, claims_of(session, task))
-
-
-def _line(session: Session, say: Say, task: Task, claims: list[Claim]) -> Text:
+def task_line(session: Session, say: Say, task: Task, claims: list[Claim]) -> Text:
+    """Show a task and its claims on one line: what, how long, at which weight, since when whose."""
     parts = [task_title(say, task), Text.of(say.hours(task.hours)), Text.of(say.weight(_weight(task, claims)))]
     if task.due_at is not None:
         parts.append(say("due {when}", when=say.when(task.due_at)))
@@ -145,23 +150,38 @@ def period_text(say: Say, period: Period) -> Text:
     return texts[period.unit]
 
 
-def task_details(session: Session, say: Say, task: Task) -> Text:
-    """Show all there is to say about a task; also its live card."""
-    project = session.get_one(Project, (task.pool_id, task.project_id))
+def task_card(session: Session, say: Say, task: Task, *, alone: bool = True) -> tuple[Text, tuple[Choice, ...]]:
+    """Return all there is to say about a task, and its buttons; also its live card. `alone` as for `task_choices`."""
     claims = claims_of(session, task)
-    lines = [_line(session, say, task, claims)]
+    lacks_backers = _lacks_backers(session, task, claims)
+    details = _task_details(session, say, task, claims, lacks_backers=lacks_backers)
+    return details, _task_choices(session, say, task, claims, alone=alone, lacks_backers=lacks_backers)
+
+
+def _task_details(session: Session, say: Say, task: Task, claims: list[Claim], *, lacks_backers: bool) -> Text:
+    project = session.get_one(Project, (task.pool_id, task.project_id))
+    lines = [task_line(session, say, task, claims)]
     facts = [Text.of(project.name), Text.of(task.place)]
     if task.every:
         facts.append(period_text(say, read_period(task.every)))
     lines.append(joined(facts, " · "))
     lines += [say("“{note}”", note=one.note) for one in claims if one.note]
     lines += [say("Disputed: {why}", why=one.dispute) for one in claims if one.disputed_at is not None and one.dispute]
-    if task.product_id is None and any(one.confirmed_at for one in claims):
-        lines.append(_backing(session, say, task))
+    if _is_common_work(task, claims):
+        lines.append(_backing(session, say, task, lacks_backers=lacks_backers))
     return joined(lines)
 
 
-def _backing(session: Session, say: Say, task: Task) -> Text:
+def _is_common_work(task: Task, claims: list[Claim]) -> bool:
+    """Tell whether there is confirmed work that no good pays for."""
+    return task.product_id is None and any(one.confirmed_at is not None for one in claims)
+
+
+def _lacks_backers(session: Session, task: Task, claims: list[Claim]) -> bool:
+    return _is_common_work(task, claims) and backers_missing(session, task) > 0
+
+
+def _backing(session: Session, say: Say, task: Task, *, lacks_backers: bool) -> Text:
     unpaid = select(Contribution.id).where(
         Contribution.pool_id == task.pool_id,
         Contribution.task_id == task.id,
@@ -169,16 +189,25 @@ def _backing(session: Session, say: Say, task: Task) -> Text:
     )
     if session.exec(unpaid.limit(1)).first() is None:
         return say("Recognised.")
-    if backers_needed(session, task) <= count_backers(session, task):
-        return say("Counts at the next round.")
-    return say("Counts once another project backs it: `/back {number}`", number=task.number)
+    if lacks_backers:
+        return say("Counts once another project backs it: `/back {number}`", number=task.number)
+    return say("Counts at the next round.")
 
 
-def task_choices(session: Session, say: Say, task: Task, *, alone: bool = True) -> tuple[Choice, ...]:
-    """Return the buttons that fit where a task stands. `alone`: under it are no buttons of other tasks."""
+def task_choices(
+    session: Session, say: Say, task: Task, claims: list[Claim], *, alone: bool = True
+) -> tuple[Choice, ...]:
+    """Return the buttons that fit where a task and its claims stand. `alone`: under it are none of other tasks."""
+    lacks_backers = _lacks_backers(session, task, claims)
+    return _task_choices(session, say, task, claims, alone=alone, lacks_backers=lacks_backers)
+
+
+def _task_choices(
+    session: Session, say: Say, task: Task, claims: list[Claim], *, alone: bool, lacks_backers: bool
+) -> tuple[Choice, ...]:
     if task.cancelled_at is not None:
         return ()
-    claims, number = claims_of(session, task), task.number
+    number = task.number
     found: list[tuple[Text, str]] = []
     if task.slots > len(claims) and task.closed_at is None:
         if task.opened_at is None:
@@ -190,7 +219,7 @@ def task_choices(session: Session, say: Say, task: Task, *, alone: bool = True) 
         found.append((say("Done #{number}", number=number), f"done {number}"))
         found.append((say("Drop #{number}", number=number), f"drop {number}"))
     found += _report_choices(say, task, claims)
-    if _wants_backers(session, task, claims):
+    if lacks_backers:
         found.append((say("Back #{number}", number=number), f"back {number}"))
     choices = [Choice(str(label), command, task.pool_id) for label, command in found]
     deed = undo.last_on(session, task, say.now) if alone else None
@@ -209,19 +238,13 @@ def _report_choices(say: Say, task: Task, claims: list[Claim]) -> list[tuple[Tex
     return found
 
 
-def _wants_backers(session: Session, task: Task, claims: list[Claim]) -> bool:
-    is_common = task.product_id is None and any(one.confirmed_at is not None for one in claims)
-    return is_common and backers_needed(session, task) > count_backers(session, task)
-
-
-def good_line(session: Session, say: Say, good: Good, found: list[stock.Offer] | None = None) -> Text:
-    """Show a good on one line: left, wanted, last cost, effort per unit. `found`: its offers, if they are known."""
+def good_line(say: Say, good: Good, found: list[stock.Offer], wanted: int) -> Text:
+    """Show a good with its offers on one line: left, wanted, last cost, effort per unit."""
     if good.free:
         return say("**{good}** · free", good=good.name)
-    found = stock.offers(session, good) if found is None else found
     left = sum(offer.units for offer in found)
     parts = [say("**{good}**", good=good.name), say("{count} left", count=amount(say, good, left))]
-    parts.append(say("{count} wanted", count=wanted_units(session, good)))
+    parts.append(say("{count} wanted", count=wanted))
     if good.last_cost is not None:
         parts.append(say("last cost {cost}", cost=say.hours(good.last_cost)))
     average = average_effort(found)
@@ -232,14 +255,13 @@ def good_line(session: Session, say: Say, good: Good, found: list[stock.Offer] |
 
 def waiting_effort(session: Session, member: Member) -> int:
     """Return what of a member's confirmed work is not recognised yet."""
-    query = select(func.coalesce(func.sum(Contribution.effort - col(Contribution.recognised)), 0))
-    where = (Contribution.pool_id == member.pool_id, Contribution.member_id == member.id)
-    return int(session.exec(query.where(*where)).one())
+    return int(session.exec(WAITING, params={"pool_id": member.pool_id, "member_id": member.id}).one())
 
 
-def wanted_units(session: Session, good: Good) -> int:
-    """Return how many units are wanted right now."""
-    return int(session.exec(WANTED, params={"pool_id": good.pool_id, "good_id": good.id}).one())
+def wanted_units(session: Session, goods: Sequence[Good]) -> Counter[int]:
+    """Return how many units of these goods of a pool are wanted right now, by the goods' ids."""
+    params = {"pool_id": goods[0].pool_id, "good_ids": [good.id for good in goods]}
+    return Counter({good_id: int(units) for good_id, units in session.exec(WANTED, params=params)})
 
 
 def average_effort(found: list[stock.Offer]) -> int | None:
@@ -254,9 +276,9 @@ def average_effort(found: list[stock.Offer]) -> int | None:
 def good_details(session: Session, say: Say, good: Good) -> Text:
     """Show all there is to say about a good; also its live card."""
     found = stock.offers(session, good)
-    lines = [good_line(session, say, good, found)]
+    lines = [good_line(say, good, found, wanted_units(session, [good])[good.id])]
     for offer in found:
-        parts = [Text.of(project_of(session, offer.product).name)]
+        parts = [Text.of(offer.project.name)]
         if not good.free:
             parts.append(say("{count} left", count=offer.units))
         if offer.units:

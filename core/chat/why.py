@@ -11,12 +11,12 @@ from core.chat import views
 from core.chat.text import Text, joined
 from core.ledger import TransferKind
 from core.members import selves
-from core.reports import backers_needed, count_backers
+from core.reports import backers_missing
 from core.rounds.explain import about_good, enough_bid
 from core.rounds.inputs import TaskResult
 from core.rounds.kept import Kept
 from core.tables import Batch, Contribution, Good, Product, Round, Task, Transfer, Want
-from core.tasks import find_task
+from core.tasks import claims_of, find_task
 from core.timing import last_round
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def task(context: Context, number: int) -> Text:
     row = last_round(context.session, context.pool_id)
     kept = Kept(row.outcome).rows_of("tasks", number) if row is not None and row.outcome is not None else []
     result = next(map(TaskResult._make, kept), None)
-    lines = [views.task_line(context.session, say, found)]
+    lines = [views.task_line(context.session, say, found, claims_of(context.session, found))]
     if row is None or result is None:
         lines.append(say("The last round did not decide about it."))
     else:
@@ -163,7 +163,7 @@ def _waits_for(session: Session, say: Say, found: Task, work: Sequence[Contribut
         rows = [session.get_one(Batch, (found.pool_id, batch_id)) for batch_id in batches]
         given, units = sum(one.given for one in rows), sum(one.units for one in rows)
         return say("{given} of {units} {good} given out.", given=given, units=units, good=good.name)
-    if backers_needed(session, found) > count_backers(session, found):
+    if backers_missing(session, found) > 0:
         return say("It counts once another project backs it: `/back {number}`", number=found.number)
     return say("The rest counts at the next rounds.")
 

@@ -1,6 +1,6 @@
-"""Write down what a round decided, in the transaction that holds the pool's lock.
+"""Write down what a round decided: rows that were made ready before (`prepare`), by bulk statements.
 
-All that can be is made ready before (`prepare`), as rows; what is left to do under the lock are bulk statements.
+A large round is written before its pool is locked, so nothing here is read or written by way of objects.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlmodel import col, or_, select
+from sqlmodel import col, or_, select, update
 
 from core import bulk
 from core.bulk import stored
@@ -22,7 +22,6 @@ from core.tables import (
     Contribution,
     GivenUnit,
     Good,
-    Pool,
     Product,
     Round,
     Task,
@@ -32,25 +31,30 @@ from core.tables import (
 from core.tasks import deadline
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from sqlmodel import Session
 
     from core.bulk import Values
-    from core.rounds.inputs import Inputs, Outcome, TaskResult
+    from core.rounds.inputs import Inputs, Outcome
 
 WANT_ROUNDS_MAX = 8
+PART_ROWS = 10_000
 COMMONS = None
 GIVEN = ("round_number", "at", "want_id", "member_id", "batch_id", "product_id", "cost")
+CLAIMS = ("task_id", "member_id", "weight", "how", "rose", "claimed_at", "stage", "deadline_at")
 TRANSFERS = ("round_number", "at", "key", "kind", "from_id", "to_id", "amount", "subject")
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What a round writes, as far as that is known beforehand: packed, and as rows for `core.bulk`."""
+    """What a round decided from, what it decided, and what is written of it: packed, and as rows for `core.bulk`."""
 
-    inputs: bytes
-    outcome: bytes
+    inputs: Inputs
+    outcome: Outcome
+    packed_inputs: bytes
+    packed_outcome: bytes
     given: list[Values]
     transfers: list[Values]
     batches: list[Values]
@@ -61,7 +65,7 @@ class Prepared:
     @property
     def booked_rows(self) -> int:
         """How many rows `book` writes."""
-        return len(self.given) + len(self.transfers)
+        return len(self.given) + len(self.transfers) + sum(len(one.winners) for one in self.outcome.tasks)
 
 
 def prepare(inputs: Inputs, outcome: Outcome) -> Prepared:
@@ -72,8 +76,10 @@ def prepare(inputs: Inputs, outcome: Outcome) -> Prepared:
         for _unit in range(row.units)
     ]
     return Prepared(
-        inputs=inputs.pack(),
-        outcome=outcome.pack(),
+        inputs=inputs,
+        outcome=outcome,
+        packed_inputs=inputs.pack(),
+        packed_outcome=outcome.pack(),
         given=given,
         transfers=_transfers(inputs.number, outcome),
         batches=_batches(inputs, outcome),
@@ -83,47 +89,58 @@ def prepare(inputs: Inputs, outcome: Outcome) -> Prepared:
     )
 
 
-def book(session: Session, pool_id: int, first_id: int, number: int, prepared: Prepared, now: datetime) -> None:
-    """Write what only adds rows, numbered from `first_id`: units given and transfers of the round with a number."""
-    at = stored(now)
+def book(session: Session, pool_id: int, first_id: int, prepared: Prepared, now: datetime) -> None:
+    """Write what only adds rows, numbered from `first_id`: units given, transfers and claims of a round."""
+    number, at = prepared.inputs.number, stored(now)
     bulk.insert_from(session, (pool_id, first_id), GivenUnit, GIVEN, prepared.given, number, at)
     next_id = first_id + len(prepared.given)
     bulk.insert_from(session, (pool_id, next_id), Transfer, TRANSFERS, prepared.transfers, number, at)
+    next_id += len(prepared.transfers)
+    bulk.insert_from(session, (pool_id, next_id), Claim, CLAIMS, _claims(session, pool_id, prepared.outcome, now))
 
 
 def apply(
-    session: Session, pool: Pool, current: Round, inputs: Inputs, outcome: Outcome, prepared: Prepared, now: datetime
+    session: Session,
+    pool_id: int,
+    prepared: Prepared,
+    now: datetime,
+    pause: Callable[[Session], None] = lambda _session: None,
 ) -> None:
-    """Write a round's outcome, but for what `book` does; `current` is the round's row."""
+    """Write what a round changes in rows that are there: all of its outcome but for what `book` does.
+
+    Wants, of which there are most, are changed in parts; `pause` is called before each.
+    """
     at = stored(now)
-    _apply_tasks(session, pool, outcome, now)
-    _apply_wants(session, pool, inputs, outcome, at)
-    bulk.update(session, pool, Batch, ("left", "given"), prepared.batches)
-    bulk.update(session, pool, Contribution, ("due", "recognised"), prepared.contributions)
-    bulk.update(session, pool, Product, ("leftover_rounds",), prepared.products)
-    bulk.update(session, pool, Good, ("last_cost",), prepared.goods)
-    current.state, current.ran_at = "done", now
-    current.inputs, current.outcome = prepared.inputs, prepared.outcome
-    pool.revision += 1
-    bulk.forget(session)
+    _apply_tasks(session, pool_id, prepared.outcome, at)
+    bulk.update(session, pool_id, Batch, ("left", "given"), prepared.batches)
+    bulk.update(session, pool_id, Contribution, ("due", "recognised"), prepared.contributions)
+    bulk.update(session, pool_id, Product, ("leftover_rounds",), prepared.products)
+    bulk.update(session, pool_id, Good, ("last_cost",), prepared.goods)
+    _apply_wants(session, pool_id, prepared.inputs, prepared.outcome, at, pause)
+    held = update(Round).where(col(Round.pool_id) == pool_id, col(Round.number) == prepared.inputs.number)
+    values = {"state": "done", "ran_at": now, "inputs": prepared.packed_inputs, "outcome": prepared.packed_outcome}
+    session.connection().execute(held.values(values))
 
 
-def _apply_tasks(session: Session, pool: Pool, outcome: Outcome, now: datetime) -> None:
-    """Raise weights, open what took bids, and give slots to who won them."""
+def _apply_tasks(session: Session, pool_id: int, outcome: Outcome, at: int) -> None:
+    """Raise weights and open what took bids. Who won a slot bids and backs no more."""
     raised = [(one.task_id, one.weight, 1) for one in outcome.tasks if one.weight != one.old_weight]
-    bulk.update(session, pool, Task, ("weight", "rose"), raised)
+    bulk.update(session, pool_id, Task, ("weight", "rose"), raised)
     decided = {one.task_id for one in outcome.tasks}
     bidding = select(Task.id).where(
-        Task.pool_id == pool.id, col(Task.closed_at).is_(None), col(Task.opened_at).is_(None)
+        Task.pool_id == pool_id, col(Task.closed_at).is_(None), col(Task.opened_at).is_(None)
     )
-    opened = [(one, stored(now)) for one in session.exec(bidding) if one in decided]
-    bulk.update(session, pool, Task, ("opened_at",), opened)
-    _give_slots(session, pool, [one for one in outcome.tasks if one.winners], now)
+    opened = [(one, at) for one in session.exec(bidding) if one in decided]
+    bulk.update(session, pool_id, Task, ("opened_at",), opened)
+    won = [(one.task_id, winner) for one in outcome.tasks for winner in one.winners]
+    for table in (Bid, Backing):
+        bulk.delete(session, pool_id, table, ("task_id", "member_id"), won)
 
 
-def _give_slots(session: Session, pool: Pool, won: list[TaskResult], now: datetime) -> None:
-    """Claim slots for their winners. Their bids are over; who does the work does not back it."""
-    query = select(Task.id, Task.due_at, Task.rose).where(Task.pool_id == pool.id, col(Task.closed_at).is_(None))
+def _claims(session: Session, pool_id: int, outcome: Outcome, now: datetime) -> list[Values]:
+    """Return the claims of those who won slots. A weight that rises now counts as risen."""
+    won = [one for one in outcome.tasks if one.winners]
+    query = select(Task.id, Task.due_at, Task.rose).where(Task.pool_id == pool_id, col(Task.closed_at).is_(None))
     known = {one: (due_at, rose) for one, due_at, rose in session.exec(query)} if won else {}
     claims = []
     for result in won:
@@ -131,21 +148,21 @@ def _give_slots(session: Session, pool: Pool, won: list[TaskResult], now: dateti
         stage, moment = deadline(due_at, now, now)
         how = "competed" if result.eligible > len(result.winners) else "won"
         attention = stored(moment) if moment else None
+        has_risen = int(rose or result.weight != result.old_weight)
         claims += [
-            (result.task_id, winner, result.cleared, how, rose, stored(now), stage, attention)
+            (result.task_id, winner, result.cleared, how, has_risen, stored(now), stage, attention)
             for winner in result.winners
         ]
-    columns = ("task_id", "member_id", "weight", "how", "rose", "claimed_at", "stage", "deadline_at")
-    bulk.insert_numbered(session, pool, Claim, columns, claims)
-    for table in (Bid, Backing):
-        bulk.delete(session, pool, table, ("task_id", "member_id"), [claim[:2] for claim in claims])
+    return claims
 
 
-def _apply_wants(session: Session, pool: Pool, inputs: Inputs, outcome: Outcome, at: int) -> None:
+def _apply_wants(
+    session: Session, pool_id: int, inputs: Inputs, outcome: Outcome, at: int, pause: Callable[[Session], None]
+) -> None:
     """Take what was given off the wants, and count the rounds they waited; after eight they run out."""
     ends = Want.first_round <= first_round_of_ended(inputs.number)
     query = select(Want.id, Want.every_round, Want.units_each_round).where(
-        Want.pool_id == pool.id, col(Want.ended_at).is_(None), or_(Want.every_round == 1, ends)
+        Want.pool_id == pool_id, col(Want.ended_at).is_(None), or_(Want.every_round == 1, ends)
     )
     listed = session.exec(query).all()
     renewing = {number: units for number, every_round, units in listed if every_round}
@@ -157,10 +174,13 @@ def _apply_wants(session: Session, pool: Pool, inputs: Inputs, outcome: Outcome,
             units, got = want.units - result.got, want.got + result.got
             waited = 0 if renews and result.got else want.waited + result.lost
             changed.append((want.id, units, got, waited, at if units == 0 and not renews else None))
-    bulk.update(session, pool, Want, ("units", "got", "waited", "ended_at"), changed)
-    bulk.update(session, pool, Want, ("units", "got"), [(number, units, 0) for number, units in renewing.items()])
+    for begin in range(0, len(changed), PART_ROWS):
+        pause(session)
+        part = changed[begin : begin + PART_ROWS]
+        bulk.update(session, pool_id, Want, ("units", "got", "waited", "ended_at"), part)
+    bulk.update(session, pool_id, Want, ("units", "got"), [(number, units, 0) for number, units in renewing.items()])
     ended = [(number, at) for number, every_round, _units in listed if not every_round]
-    bulk.update(session, pool, Want, ("ended_at",), ended)
+    bulk.update(session, pool_id, Want, ("ended_at",), ended)
 
 
 def first_round_of_ended(number: int) -> int:

@@ -58,7 +58,8 @@ def _decide_task(inputs: Inputs, task: TaskRow, bids: list[BidRow], hours_left: 
         weight = rise(weight, inputs.elapsed_seconds, inputs.growth, max(inputs.max_weight, weight))
     eligible = [b for b in bids if b.weight <= weight and hours_left.get(b.member_id, task.hours) >= task.hours]
     secret = bytes.fromhex(inputs.secret)
-    lots = {bid.member_id: sharing.lottery(secret, inputs.number, f"#{task.number}", bid.member_id) for bid in eligible}
+    bidders = [bid.member_id for bid in eligible]
+    lots = dict(zip(bidders, sharing.lots(secret, inputs.number, f"#{task.number}", bidders), strict=True))
     eligible.sort(key=lambda bid: lots[bid.member_id])
     clearing = clear_task(
         task.free,
@@ -91,9 +92,11 @@ def coverage(inputs: Inputs) -> list[int]:
     budgets = {member.id: member.balance + member.limit for member in inputs.members}
     covered = []
     for want in inputs.wants:
-        most = max(want.maximum, 0)
-        units = want.units if most == 0 else min(want.units, max(0, budgets[want.member_id]) // most)
-        budgets[want.member_id] = budgets[want.member_id] - units * most if units == want.units else 0
+        units, most, budget = want.units, want.maximum, budgets[want.member_id]
+        if most > 0 and units * most > budget:
+            units, budgets[want.member_id] = max(0, budget) // most, 0
+        elif most > 0:
+            budgets[want.member_id] = budget - units * most
         covered.append(units)
     return covered
 
@@ -169,7 +172,9 @@ def _settle(inputs: Inputs, surplus: int, given: list[GivenRow], credited: list[
             getting.add(credit.member_id)
     sharers = [member for member in inputs.members if member.shares or member.id in getting]
     secret = bytes.fromhex(inputs.secret)
-    sharers.sort(key=lambda member: sharing.lottery(secret, inputs.number, "commons", member.id))
+    ids = [member.id for member in sharers]
+    lots = dict(zip(ids, sharing.lots(secret, inputs.number, "commons", ids), strict=True))
+    sharers.sort(key=lambda member: lots[member.id])
     amounts = sharing.settle(
         surplus, [balances[member.id] for member in sharers], [member.limit for member in sharers]
     ).tolist()

@@ -1,4 +1,4 @@
-"""What a round decided about one thing, and what would have been enough: the same clearing, asked with another bid."""
+"""What a round decided about one thing or a page of them; and what would have been enough, by clearing once more."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from core.rounds.inputs import (
     Outcome,
     ProductResult,
     ProductRow,
+    TaskResult,
+    TaskRow,
     WantResult,
     WantRow,
 )
@@ -39,6 +41,28 @@ def about_good(inputs_data: bytes, outcome_data: bytes, good_id: int) -> tuple[I
         wants=list(map(WantResult._make, after.rows_of("wants", good_id))),
     )
     return inputs, outcome
+
+
+def page_of(inputs_data: bytes, outcome_data: bytes, begin: int, end: int) -> tuple[Inputs, Outcome, bool]:
+    """Read of a round the tasks and goods on a page, and what their lines are made of; tell whether there are more.
+
+    Tasks come first, by their numbers, then goods.
+    """
+    before, after = Kept(inputs_data), Kept(outcome_data)
+    count = after.count("tasks")
+    told = [row for row in map(GoodResult._make, after.rows("goods")) if row.concerns] if end >= count else []
+    goods = told[max(0, begin - count) : max(0, end - count)]
+    products = [ProductRow._make(row) for one in goods for row in before.rows_of("products", one.good_id)]
+    inputs = Inputs(
+        **before.figures, tasks=list(map(TaskRow._make, before.page("tasks", begin, end))), products=products
+    )
+    outcome = Outcome(
+        **after.figures,
+        tasks=list(map(TaskResult._make, after.page("tasks", begin, end))),
+        products=[ProductResult._make(row) for one in products for row in after.rows_of("products", one.id)],
+        goods=goods,
+    )
+    return inputs, outcome, end < count + len(told)
 
 
 def enough_bid(inputs: Inputs, outcome: Outcome, own: WantResult) -> int | None:

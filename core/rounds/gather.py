@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import false, select, union
+from sqlalchemy import false, select
 from sqlmodel import and_, col, func, or_
 
 from core import ledger, sharing
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
 
 IS_ON_OFFER: tuple[ColumnElement[bool], ...] = (col(Batch.left) > 0, col(Batch.offered_at).is_not(None))
 IS_UNPAID: ColumnElement[bool] = col(Contribution.recognised) < col(Contribution.effort)
+IS_OWED: ColumnElement[bool] = col(Contribution.recognised) < col(Contribution.due)
 
 
 def gather(session: Session, pool: Pool, current: Round, due_at: datetime) -> Inputs:
@@ -72,7 +73,13 @@ def gather(session: Session, pool: Pool, current: Round, due_at: datetime) -> In
     since = last.due_at if last else None
     tasks = _tasks(session, pool_id, since)
     goods, products, batches = _goods(session, pool, since, due_at)
-    members = _members(session, pool, settings, current, due_at)
+    balances, recognised = ledger.balances_and_recognised(session, pool_id)
+    present = _present(session, pool, current, due_at)
+    limits = ledger.limits_with(settings, (recognised.get(one, 0) for one, _shares in present))
+    members = [
+        MemberRow(one, balances.get(one, 0), limit, shares)
+        for (one, shares), limit in zip(present, limits, strict=True)
+    ]
     here = {member.id for member in members}
     return Inputs(
         number=current.number or 0,
@@ -81,7 +88,7 @@ def gather(session: Session, pool: Pool, current: Round, due_at: datetime) -> In
         growth=settings.growth,
         max_weight=settings.max_weight,
         levy=settings.levy,
-        commons=ledger.balance(session, pool_id, ledger.COMMONS),
+        commons=balances.get(ledger.COMMONS, 0),
         tasks=tasks,
         bids=[row for row in _bids(session, pool_id, {task.id for task in tasks}) if row.member_id in here],
         caps=_caps(session, pool_id, due_at),
@@ -90,7 +97,7 @@ def gather(session: Session, pool: Pool, current: Round, due_at: datetime) -> In
         batches=batches,
         wants=[row for row in _wants(session, pool_id) if row.member_id in here],
         members=members,
-        contributions=_contributions(session, pool_id, settings.backers),
+        contributions=_contributions(session, pool_id, settings.backers, {batch.id for batch in batches}),
     )
 
 
@@ -200,23 +207,15 @@ def _wants(session: Session, pool_id: int) -> list[WantRow]:
     return [WantRow._make(row) for row in _read(session, standing)]
 
 
-def _members(session: Session, pool: Pool, settings: PoolSettings, current: Round, due_at: datetime) -> list[MemberRow]:
+def _present(session: Session, pool: Pool, current: Round, due_at: datetime) -> list[tuple[int, int]]:
+    """Return the members in order, and 1 for those who share."""
     pool_id = pool.id
-    balances, recognised = ledger.balances(session, pool_id), ledger.recognised(session, pool_id)
     active = _active(session, pool_id, active_since(session, pool_id, current.number or 0))
     away = or_(col(Member.break_from).is_not(None), col(Member.exempt_from).is_not(None))
     absent = session.scalars(select(Member).where(col(Member.pool_id) == pool_id, away))
-    sharing_not = {member.id for member in absent if is_exempt(member, current.opened_at, due_at)}
+    active -= {member.id for member in absent if is_exempt(member, current.opened_at, due_at)}
     query = _of(pool_id, Member, "id").where(col(Member.admitted_at).is_not(None), col(Member.left_at).is_(None))
-    return [
-        MemberRow(
-            one,
-            balances.get(one, 0),
-            ledger.limit_with(settings, recognised.get(one, 0)),
-            int(one in active and one not in sharing_not),
-        )
-        for (one,) in _read(session, query.order_by(col(Member.id)))
-    ]
+    return [(one, int(one in active)) for (one,) in _read(session, query.order_by(col(Member.id)))]
 
 
 def _active(session: Session, pool_id: int, since: datetime | None) -> set[int]:
@@ -224,44 +223,47 @@ def _active(session: Session, pool_id: int, since: datetime | None) -> set[int]:
     joined = _of(pool_id, Member, "id")
     if since is None:
         return _first(session, joined)
-    worked = _of(pool_id, Contribution, "member_id").where(col(Contribution.confirmed_at) > since)
-    got = _of(pool_id, GivenUnit, "member_id").where(col(GivenUnit.at) > since, col(GivenUnit.returned_at).is_(None))
+    # Plus 0: for distinct numbers SQLite would go through an index of all members' past instead of that of moments.
+    worker, getter = col(Contribution.member_id) + 0, col(GivenUnit.member_id) + 0
+    worked = _of(pool_id, Contribution, worker).where(col(Contribution.confirmed_at) > since)
+    got = _of(pool_id, GivenUnit, getter).where(col(GivenUnit.at) > since, col(GivenUnit.returned_at).is_(None))
     queries = (joined.where(col(Member.joined_at) > since), worked.distinct(), got.distinct())
     return set[int]().union(*(_first(session, query) for query in queries))
 
 
-def _contributions(session: Session, pool_id: int, backers: int) -> list[ContributionRow]:
-    """Return all the work in batches on offer, and what is due and not credited in full, the oldest first."""
+def _contributions(session: Session, pool_id: int, backers: int, on_offer: set[int]) -> list[ContributionRow]:
+    """Return all the work in batches on offer, and what is due and not credited in full, the oldest first.
+
+    What was made for products and nobody wants, or was credited long ago, is not gone through.
+    """
     needed = backers if count_projects(session, pool_id) > 1 else 0
-    backed = _backed_tasks(session, pool_id, needed)
     taken = _taken_products(session, pool_id, needed)
-    on_offer = _first(session, _of(pool_id, Batch, "id").where(*IS_ON_OFFER))
+    names = ("id", "confirmed_at", "member_id", "task_id", "product_id", "batch_id", "effort", "due", "recognised")
+    work = _of(pool_id, Contribution, *names)
+    product_id, batch_id = col(Contribution.product_id), col(Contribution.batch_id)
+    common = _read(session, work.where(IS_UNPAID, product_id.is_(None)))
+    backed = _backed_tasks(session, pool_id, needed, {one.task_id for one in common})
+    queries = [work.where(IS_OWED), *(work.where(IS_UNPAID, product_id.in_(part)) for part in sliced(sorted(taken)))]
+    queries += [work.where(batch_id.in_(part)) for part in sliced(sorted(on_offer))]
+    found = {one.id: one for rows in (common, *(_read(session, query) for query in queries)) for one in rows}
     rows = []
-    for one in _read(session, _work(pool_id)):
-        is_common = one.product_id is None
-        is_wanted = (is_common and (needed == 0 or one.task_id in backed)) or one.product_id in taken
+    for one in sorted(found.values(), key=lambda row: (row.confirmed_at, row.id)):
+        is_wanted = one.task_id in backed if one.product_id is None else one.product_id in taken
         due = one.effort if is_wanted else one.due
         if due > one.recognised or one.batch_id in on_offer:
             rows.append(ContributionRow(one.id, one.member_id, one.batch_id or 0, one.effort, due, one.recognised))
     return rows
 
 
-def _work(pool_id: int) -> Select[Any]:
-    """Return the query for the work that is not credited in full, or in a batch on offer: each by its own index."""
-    names = ("id", "confirmed_at", "member_id", "task_id", "product_id", "batch_id", "effort", "due", "recognised")
-    of_batch = and_(col(Batch.pool_id) == Contribution.pool_id, col(Batch.id) == Contribution.batch_id)
-    unpaid = _of(pool_id, Contribution, *names).where(IS_UNPAID)
-    in_batch = _of(pool_id, Contribution, *names).join(Batch, of_batch).where(*IS_ON_OFFER)
-    found = union(unpaid, in_batch).subquery()
-    return select(found).order_by(found.c.confirmed_at, found.c.id)
-
-
-def _backed_tasks(session: Session, pool_id: int, needed: int) -> set[int]:
-    """Return the tasks with work that waits to be credited and that enough have backed."""
-    of_task = and_(col(Contribution.pool_id) == Backing.pool_id, col(Contribution.task_id) == Backing.task_id)
-    query = _of(pool_id, Backing, "task_id").join(Contribution, of_task).where(IS_UNPAID)
-    backers = func.count(col(Backing.member_id).distinct())
-    return _first(session, query.group_by(col(Backing.task_id)).having(backers >= needed))
+def _backed_tasks(session: Session, pool_id: int, needed: int, task_ids: set[int]) -> set[int]:
+    """Return those of these tasks that enough have backed."""
+    if needed == 0:
+        return task_ids
+    result = set[int]()
+    for part in sliced(sorted(task_ids)):
+        query = _of(pool_id, Backing, "task_id").where(col(Backing.task_id).in_(part)).group_by(col(Backing.task_id))
+        result |= _first(session, query.having(func.count(col(Backing.member_id)) >= needed))
+    return result
 
 
 def _taken_products(session: Session, pool_id: int, needed: int) -> set[int]:

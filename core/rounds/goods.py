@@ -71,25 +71,25 @@ def _results(
     market: Market, wants: list[tuple[WantRow, int]], costs: list[int], receivers: list[int]
 ) -> list[WantResult]:
     """Say what became of each want: it has waited a round if it bid enough, was covered and lost."""
-    got, lost = [0] * len(wants), [0] * len(wants)
+    got, lost, lowest = [0] * len(wants), [0] * len(wants), _lowest_costs(market, costs)
     for (position, bid), accepted, product in zip(market.singles, market.accepted, receivers, strict=True):
         if product >= 0:
             got[position] += 1
-        elif bid >= _lowest_cost(market, costs, accepted):
+        elif bid >= lowest[accepted]:
             lost[position] = 1
     return [
         WantResult(
-            want_id=want.id,
-            good_id=want.good_id,
-            member_id=want.member_id,
-            units=want.units,
-            bid=max(bid, NONE),
-            covered=covered,
-            got=got[position],
-            lost=lost[position],
-            too_dear=int(bid < NONE),
+            want.id,
+            want.good_id,
+            want.member_id,
+            want.units,
+            max(bid, NONE),
+            covered,
+            own_got,
+            own_lost,
+            int(bid < NONE),
         )
-        for position, ((want, covered), bid) in enumerate(zip(wants, market.bids, strict=True))
+        for (want, covered), bid, own_got, own_lost in zip(wants, market.bids, got, lost, strict=True)
     ]
 
 
@@ -111,10 +111,10 @@ def open_market(
     bids = _bids(ordered, reserves, wants)
     market = Market(ordered, reserves, bids, [], [])
     index_of = {product.id: index for index, product in enumerate(ordered)}
+    lots = sharing.lots(secret, inputs.number, good.id, (want.member_id for want in wants))
     ranked = []
-    for position, (want, bid, units) in enumerate(zip(wants, bids, covered, strict=True)):
+    for position, (want, bid, units, lot) in enumerate(zip(wants, bids, covered, lots, strict=True)):
         if bid >= 0:
-            lot = sharing.lottery(secret, inputs.number, good.id, want.member_id)
             ranked += [((want.got + unit, -want.waited, lot, want.id), position, bid) for unit in range(units)]
     ranked.sort()
     market.singles.extend((position, bid) for _rank, position, bid in ranked)
@@ -152,10 +152,10 @@ def clear(market: Market, *, auction: bool) -> GoodsClearing:
     )
 
 
-def _lowest_cost(market: Market, costs: list[int], accepted: int) -> int:
-    if accepted >= 0:
-        return int(costs[accepted])
-    return min(cost for cost, product in zip(costs, market.products, strict=True) if product.units)
+def _lowest_costs(market: Market, costs: list[int]) -> list[int]:
+    """Return the costs of the products, and behind them the least of those in stock, for who takes any (-1)."""
+    in_stock = [cost for cost, product in zip(costs, market.products, strict=True) if product.units]
+    return [*costs, min(in_stock, default=0)]
 
 
 def _hand_out(

@@ -184,6 +184,11 @@ class GoodResult(NamedTuple):
     shortfall: int
     average: int
 
+    @property
+    def concerns(self) -> bool:
+        """Tell whether anybody has to do with it: what nobody wants, makes or made is told to nobody."""
+        return bool(self.wanted or self.made or self.given or self.left or self.pledged)
+
 
 class WantResult(NamedTuple):
     """What became of a want: what it bid a unit (-1: nothing), how many units it could cover and got."""
@@ -251,7 +256,7 @@ class Outcome:
         return cls(**_unpacked(data, OUTCOME_LISTS, only))
 
 
-# What the rows of each list are, and by which of their numbers they are looked up.
+# What the rows of each list are, and by which of their numbers they are kept and looked up.
 INPUT_LISTS: dict[str, tuple[Any, str]] = {
     "tasks": (TaskRow, "number"),
     "bids": (BidRow, "task_id"),

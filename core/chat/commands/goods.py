@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy import bindparam
 from sqlmodel import col, select
 
-from core import batches, demand, goods, pledges, undo
+from core import batches, demand, goods, pledges, stock, undo
 from core.chat import choices as chosen
 from core.chat import report, views
 from core.chat.cards import good_subject
 from core.chat.command import Commands, Press, Who
 from core.chat.commands.lists import PAGE as PAGES
 from core.chat.commands.lists import PAGED, page_choices, read_page
-from core.chat.commands.tasks import card
+from core.chat.commands.tasks import card, nothing_to_change
 from core.chat.message import Choice
 from core.chat.parameters import Kind, Parameter
 from core.chat.plurals import plural
@@ -30,10 +31,18 @@ if TYPE_CHECKING:
     from core.chat.context import Context
     from core.chat.message import Reply
     from core.chat.text import Text
+    from core.stock import Offer
 
 command = Commands("goods")
 PAGE = 5
 GOOD = Parameter("name", Kind.NAME, example="bread")
+GOODS = (  # built once
+    select(Good)
+    .where(Good.pool_id == bindparam("pool_id"))
+    .order_by(col(Good.name_key))
+    .offset(bindparam("begin"))
+    .limit(PAGE + 1)
+)
 POOL_RULE = "pool"  # gives up a rule of the good's own
 DETAILS = (
     Parameter("unit", Kind.TEXT, "unit", optional=True, example="loaf"),
@@ -100,6 +109,8 @@ def new(context: Context, name: str, unit: str = "", free: str = "", rule: str =
 )
 def change(context: Context, name: str, unit: str = "", free: str = "", rule: str = "", pickup: str = "") -> Reply:
     """Change a good that the project makes."""
+    if not (unit or free or rule or pickup):
+        raise nothing_to_change("unit:loaf")
     good = find_good(context, name)
     product = goods.product_of(context.session, good, context.project)
     if unit:
@@ -131,10 +142,8 @@ def overview(context: Context, words: str = "") -> Reply:
     if words and not is_page:
         return good_card(context, find_good(context, words))
     page = read_page(words) if is_page else 0
-    where = Good.pool_id == context.pool_id
-    query = select(Good).where(where).order_by(col(Good.name_key)).offset(page * PAGE).limit(PAGE + 1)
     session, say = context.session, context.say
-    rows = session.exec(query).all()
+    rows = session.exec(GOODS, params={"pool_id": context.pool_id, "begin": page * PAGE}).all()
     found = rows[:PAGE]
     if not found:
         return context.in_place(say("No goods yet. Your project makes one? `/good new bread unit:loaf`"))
@@ -143,12 +152,16 @@ def overview(context: Context, words: str = "") -> Reply:
         choices.append(Choice(str(say("More")), f"goods page:{page + 2}", context.pool_id))
     if page:
         choices.append(Choice(str(say("Back")), f"goods page:{page}", context.pool_id))
-    lines = [joined([views.good_line(session, say, good), *_makers(context, good)], " · ") for good in found]
+    offers, wanted = stock.offers_of_all(session, found), views.wanted_units(session, found)
+    lines = [
+        joined([views.good_line(say, good, offers[good.id], wanted[good.id]), *_makers(offers[good.id])], " · ")
+        for good in found
+    ]
     return context.in_place(joined(lines), choices)
 
 
-def _makers(context: Context, good: Good) -> list[str]:
-    return [views.project_of(context.session, product).name for product in demand.makers(context.session, good)]
+def _makers(offers: list[Offer]) -> list[str]:
+    return [offer.project.name for offer in offers if offer.project.archived_at is None]
 
 
 @command(
@@ -209,7 +222,7 @@ def pledge(context: Context, name: str, units: int, by: datetime | None = None) 
         project=context.project.name,
         count=views.named(say, good, units),
         good=good.name,
-        when=say.when(pledged.pledge.by_at),
+        when=say.end(pledged.pledge.by_at),
         units=units,
     )
     deed = undo.remember(context.session, context.member, "pledge", pledged.pledge.id, {}, context.now)

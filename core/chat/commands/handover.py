@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from core import goods
 from core.chat import views
-from core.chat.choices import quoted
+from core.chat.choices import quoted, typed
 from core.chat.command import Commands, Press, Who
 from core.chat.commands.goods import GOOD, find_good, good_card
 from core.chat.commands.lists import PAGED, page_choices
@@ -39,8 +39,9 @@ def missing(context: Context, name: str) -> Reply:
     """Record that the sender did not get their units; the makers confirm it."""
     good, say = find_good(context, name), context.say
     context.emit(*goods.missing(context.session, context.member, good, context.now))
+    name = typed(context.member.name)
     return context.reply(
-        say("Noted. The makers have to confirm it: `/return {good} {name}`", good=good.name, name=context.member.name)
+        say("Noted. The makers have to confirm it: `/return {good} {name}`", good=good.name, name=name)
     )
 
 

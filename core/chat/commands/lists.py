@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, select, union
 
 from core.chat import views
@@ -16,10 +17,21 @@ from core.tables import Bid, Claim, Member, Task
 from core.units import show_hours
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement
-
     from core.chat.context import Context
 
+NOT_CLOSED = (  # most lists have no other filter, so what they ask is built once
+    select(Task)
+    .where(Task.pool_id == bindparam("pool_id"), col(Task.closed_at).is_(None))
+    .order_by(col(Task.weight).desc(), *views.BY_DUE)
+    .offset(bindparam("begin"))
+    .limit(bindparam("count"))
+)
+OPEN = NOT_CLOSED.where(views.has_free_slot())
+OWN_CLAIMS = select(Claim.task_id).where(
+    Claim.pool_id == bindparam("pool_id"), Claim.member_id == bindparam("member_id"), col(Claim.ended_at).is_(None)
+)
+OWN_BIDS = select(Bid.task_id).where(Bid.pool_id == bindparam("pool_id"), Bid.member_id == bindparam("member_id"))
+OWN = NOT_CLOSED.where(col(Task.id).in_(union(OWN_CLAIMS, OWN_BIDS)))
 PAGE = re.compile(r"page:[0-9]{1,3}")
 PAGED = (Parameter("page", Kind.COUNT, optional=True),)
 
@@ -71,22 +83,13 @@ def read_filter(text: str) -> Filter:
 
 def open_tasks(session: Session, member: Member, wanted: Filter, size: int) -> tuple[list[Task], bool]:
     """Return a page of open tasks, the highest weight first, and whether there are more."""
-    query = select(Task).where(*_conditions(member, wanted)).order_by(col(Task.weight).desc(), *views.BY_DUE)
-    found = session.exec(query.offset(wanted.page * size).limit(size + 1)).all()
-    return list(found[:size]), len(found) > size
-
-
-def _conditions(member: Member, wanted: Filter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [col(Task.pool_id) == member.pool_id, col(Task.closed_at).is_(None)]
+    params = {"pool_id": member.pool_id, "begin": wanted.page * size, "count": size + 1}
+    query = OPEN
     if wanted.mine:
-        own = select(Claim.task_id).where(
-            Claim.pool_id == member.pool_id, Claim.member_id == member.id, col(Claim.ended_at).is_(None)
-        )
-        bids = select(Bid.task_id).where(Bid.pool_id == member.pool_id, Bid.member_id == member.id)
-        conditions.append(col(Task.id).in_(union(own, bids)))
-    else:
-        conditions.append(views.has_free_slot())
+        query, params = OWN, {**params, "member_id": member.id}
     if wanted.hours_max:
-        conditions.append(col(Task.hours) <= wanted.hours_max)
-    conditions += [col(Task.title).icontains(word, autoescape=True) for word in wanted.words]
-    return conditions
+        query = query.where(col(Task.hours) <= wanted.hours_max)
+    for word in wanted.words:
+        query = query.where(col(Task.title).icontains(word, autoescape=True))
+    found = session.exec(query, params=params).all()
+    return list(found[:size]), len(found) > size

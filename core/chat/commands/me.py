@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from sqlalchemy import bindparam
 from sqlmodel import and_, col, or_, select
 
 from core import goods, ledger, undo, wants
@@ -16,14 +17,32 @@ from core.chat.message import Choice, Reply
 from core.chat.parameters import Kind, Parameter
 from core.chat.text import Text, joined
 from core.chat.values import read_name
+from core.events import Wanted
 from core.names import key_of, unique_name
 from core.settings import N_, MemberSettings, UnknownSettingError
 from core.tables import Bid, Claim, Good, Member, Product, Task, Transfer, Want
+from core.tasks import claims_of_all
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from core.chat.context import Context
 
 command = Commands("me")
+OWN_TASKS = (  # these are asked for often, so they are built once
+    select(Task)
+    .join(Claim, (col(Claim.pool_id) == Task.pool_id) & (col(Claim.task_id) == Task.id))
+    .where(Claim.pool_id == bindparam("pool_id"), Claim.member_id == bindparam("member_id"))
+    .where(col(Claim.ended_at).is_(None), col(Claim.confirmed_at).is_(None))
+    .order_by(*views.BY_DUE)
+)
+OWN_BIDS = (
+    select(Bid, Task)
+    .join(Task, (col(Task.pool_id) == Bid.pool_id) & (col(Task.id) == Bid.task_id))
+    .where(Bid.pool_id == bindparam("pool_id"), Bid.member_id == bindparam("member_id"))
+    .where(col(Task.closed_at).is_(None))
+    .order_by(col(Task.number))
+)
 HISTORY_PAGE = 8
 LINES_MAX = 6
 
@@ -47,29 +66,33 @@ def me(context: Context) -> Reply:
     ]
     if waiting:
         lines.append(say("Waiting: {hours} (confirmed, not yet wanted)", hours=say.hours(waiting)))
+    if member.break_until is not None and member.break_until > context.now:
+        lines.append(say("Off until {when}. Back earlier? `/break off`", when=say.when(member.break_until)))
+    if member.exempt_from is not None and (member.exempt_until is None or member.exempt_until > context.now):
+        lines.append(_exempt(context, member.exempt_until))
     choices = [Choice(str(say("Why")), "why", context.pool_id)]
     return context.private(joined([*lines, *_own_tasks(context), *_own_wants(context)]), *choices)
+
+
+def _exempt(context: Context, until: datetime | None) -> Text:
+    say = context.tell
+    return (
+        say("You need not share costs until {when}.", when=say.end(until))
+        if until
+        else say("You need not share costs.")
+    )
 
 
 def _own_tasks(context: Context) -> list[Text]:
     """Return the sender's tasks that are not confirmed yet, and their bids; beyond some, how to see all."""
     session, say = context.session, context.tell
-    mine = (Claim.pool_id == context.pool_id, Claim.member_id == context.member.id)
-    query = (
-        select(Task)
-        .join(Claim, (col(Claim.pool_id) == Task.pool_id) & (col(Claim.task_id) == Task.id))
-        .where(*mine, col(Claim.ended_at).is_(None), col(Claim.confirmed_at).is_(None))
-    )
-    claimed = session.exec(query.order_by(*views.BY_DUE)).all()
-    bids = (
-        select(Bid, Task)
-        .join(Task, (col(Task.pool_id) == Bid.pool_id) & (col(Task.id) == Bid.task_id))
-        .where(Bid.pool_id == context.pool_id, Bid.member_id == context.member.id, col(Task.closed_at).is_(None))
-    )
-    lines = [views.task_line(session, say, task) for task in claimed]
+    mine = {"pool_id": context.pool_id, "member_id": context.member.id}
+    claimed = session.exec(OWN_TASKS, params=mine).all()
+    claims = claims_of_all(session, claimed)
+    lines = [views.task_line(session, say, task, claims[task.id]) for task in claimed]
     lines += [
         say("Bid: {task} at {weight}", task=views.task_title(say, task), weight=say.weight(bid.weight))
-        for bid, task in session.exec(bids.order_by(col(Task.number)))
+        for bid, task in session.exec(OWN_BIDS, params=mine)
     ]
     return lines if len(lines) <= LINES_MAX else [*lines[:LINES_MAX], say("… all of them: `/tasks mine`")]
 
@@ -172,7 +195,12 @@ def take_back(context: Context, deed: int | None = None) -> Reply:
         "pledge": say("pledge"),
         "made": say("batch"),
     }
-    text = say("{name} took it back: {kind}.", name=context.member.name, kind=names[undone.kind])
+    kind = names.get(undone.kind)  # what an unwant took back stands again, which says it all
+    text = say("{name} took it back: {kind}.", name=context.member.name, kind=kind) if kind else Text()
+    if isinstance(undone.event, Wanted):
+        want = views.want_line(context.session, say, undone.event.good, undone.event.want)
+        again = say("{name} wants again: {want}.", name=context.member.name, want=want)
+        text = joined([text, again], " ")
     is_card = context.pressed is not None and context.pressed.payload.get("subject")
     return context.reply(text) if is_card else context.in_place(text)  # a live card follows by itself
 
@@ -191,10 +219,15 @@ def change(context: Context, key: str = "", value: str = "") -> Reply:
         return context.private(_settings(context, key))
     if key == "name":
         return rename(context, member, value)
+    if key not in MemberSettings.table:
+        raise UnknownSettingError(key, ("name", *MemberSettings.table))
     member.settings = MemberSettings.change(member.settings, key, value)
     return context.reply(
         say(
-            "{name}: {key} is {value} now.", name=member.name, key=key, value=MemberSettings(member.settings).shown(key)
+            "{name}: {key} is {value} now.",
+            name=member.name,
+            key=key,
+            value=say.setting(MemberSettings(member.settings).shown(key)),
         )
     )
 
@@ -203,7 +236,12 @@ def _settings(context: Context, key: str) -> Text:
     """Return the sender's settings with what they are for, or the one of that name."""
     say, settings = context.tell, MemberSettings(context.member.settings)
     lines = [
-        say("**{key}** {value}: {help}", key=name, value=settings.shown(name), help=say.translate(setting.help))
+        say(
+            "**{key}** {value}: {help}",
+            key=name,
+            value=say.setting(settings.shown(name)),
+            help=say.translate(setting.help),
+        )
         for name, setting in MemberSettings.table.items()
         if key in {"", name}
     ]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core import export, leaving, ledger, members, projects
-from core.chat.choices import own, quoted
+from core.chat.choices import own, quoted, typed
 from core.chat.command import Commands, Press, Who
 from core.chat.commands.lists import PAGE as PAGES
 from core.chat.commands.lists import read_page
@@ -136,7 +136,12 @@ def new(context: Context, name: str) -> Reply:
     membership.admitted_at = context.now
     context.emit(*(event for event in events if not isinstance(event, JoinRequested)))
     say = context.say
-    return context.reply(say("{name} is a member now. To speak for {name}: `/as {name} claim 12`", name=member.name))
+    text = say(
+        "{name} is a member now. To speak for {name}: `/as {typed} claim 12`",
+        name=member.name,
+        typed=typed(member.name),
+    )
+    return context.reply(text)
 
 
 @command(
@@ -158,7 +163,7 @@ def exempt(context: Context, name: str, until: datetime | None = None, *, off: b
     member.exempt_from, member.exempt_until, member.exempt_project_id = context.now, until, context.project.id
     if until is None:
         return context.reply(say("{name} is exempt. To end it: `/exempt {name} off`", name=member.name))
-    return context.reply(say("{name} is exempt until {when}.", name=member.name, when=say.when(until)))
+    return context.reply(say("{name} is exempt until {when}.", name=member.name, when=say.end(until)))
 
 
 @command(

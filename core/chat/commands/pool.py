@@ -20,8 +20,9 @@ from core.chat.text import joined
 from core.errors import ChannelTakenError
 from core.identity import memberships_of_person
 from core.members import count_members, remove_steward, require_steward, stewards
+from core.rounds.explain import page_of
 from core.rounds.hold import is_large, preview
-from core.rounds.inputs import Inputs, Outcome
+from core.rounds.inputs import Outcome
 from core.settings import N_, PoolSettings, UnknownSettingError
 from core.tables import Pool, Round
 from core.timing import WITHOUT_RECORDS, current_round
@@ -108,7 +109,12 @@ def change(context: Context, key: str = "", value: str = "") -> Reply:
     if not value:
         settings = PoolSettings(pool.settings)
         lines = [
-            say("**{key}** {value}: {help}", key=name, value=settings.shown(name), help=say.translate(setting.help))
+            say(
+                "**{key}** {value}: {help}",
+                key=name,
+                value=say.setting(settings.shown(name)),
+                help=say.translate(setting.help),
+            )
             for name, setting in PoolSettings.table.items()
             if key.replace("-", "_") in {"", name}
         ]
@@ -118,7 +124,7 @@ def change(context: Context, key: str = "", value: str = "") -> Reply:
     require_steward(context.session, pool, context.member)
     projects.change_setting(context.session, pool, key, value, context.now)
     shown, say = PoolSettings(pool.settings).shown(key.replace("-", "_")), context.say_anew()
-    text = say("{pool}: {key} is {value} now.", pool=pool.name, key=key, value=shown)
+    text = say("{pool}: {key} is {value} now.", pool=pool.name, key=key, value=say.setting(shown))
     if key not in {"rounds", "timezone"}:
         return context.reply(text)
     following = say("Next round: {when}.", when=views.next_round(say, pool))
@@ -210,12 +216,10 @@ def rounds(context: Context, number: int = 0, page: int = 1) -> Reply:
 def _results(context: Context, row: Round, page: int) -> Reply:
     """Show a page of a round's results; the last one with what lets anybody check its lottery."""
     say, begin = context.say, (page - 1) * LINES_PAGE
-    inputs = Inputs.unpack(row.inputs or b"", "tasks", "products")
-    outcome = Outcome.unpack(row.outcome or b"", "tasks", "products", "goods")
+    inputs, outcome, has_more = page_of(row.inputs or b"", row.outcome or b"", begin, begin + LINES_PAGE)
     lines = report.line_writers(context.session, context.pool, inputs, outcome)
-    has_more = len(lines) > begin + LINES_PAGE
     head = say("**Round {number}** · {when}", number=row.number, when=say.when(row.due_at or say.now))
     shares = Outcome() if has_more else Outcome.unpack(row.outcome or b"", "shares")
     tail = [] if has_more else [report.shared(shares)(say), report.closing(say, row)]
-    text = joined([head, *(write(say).text for write in lines[begin : begin + LINES_PAGE]), *tail])
+    text = joined([head, *(write(say).text for write in lines), *tail])
     return context.reply(text, *page_choices(context, f"rounds {row.number}", page, has_more=has_more))

@@ -13,7 +13,7 @@ from core.chat.message import Choice, Reply
 from core.chat.parameters import Kind, Parameter
 from core.chat.text import joined
 from core.chat.values import read_name
-from core.errors import NoPoolError, NotInPrivateError, Refusal
+from core.errors import NoCodeError, NotInPrivateError, Refusal
 from core.members import count_in, join, maintainers, make_maintainer, remove_maintainer, require_maintainer
 from core.settings import N_, ProjectSettings, UnknownSettingError
 from core.store import lock_pool
@@ -41,7 +41,7 @@ def new(context: Context, name: str, code: str = "") -> Reply:
     elif context.has_pool:
         pool = context.pool
     else:
-        raise NoPoolError
+        raise NoCodeError(name)
     member, _events = join(session, pool, context.account.person_id, context.account.name, context.now)
     member.admitted_at = member.admitted_at or context.now
     context.enter(pool, None, member)
@@ -127,7 +127,7 @@ def change(context: Context, key: str = "", value: str = "") -> Reply:
             say(
                 "**{key}** {value}: {help}",
                 key=name,
-                value=settings.shown(name) or "–",
+                value=say.setting(settings.shown(name)) or "–",
                 help=say.translate(setting.help),
             )
             for name, setting in ProjectSettings.table.items()
@@ -139,7 +139,9 @@ def change(context: Context, key: str = "", value: str = "") -> Reply:
     require_maintainer(context.session, project, context.member)
     project.settings = ProjectSettings.change(project.settings, key, value)
     shown, say = ProjectSettings(project.settings).shown(key), context.say_anew()
-    return context.reply(say("{project}: {key} is {value} now.", project=project.name, key=key, value=shown))
+    return context.reply(
+        say("{project}: {key} is {value} now.", project=project.name, key=key, value=say.setting(shown))
+    )
 
 
 @command("project code", who=Who.MAINTAINER, does=N_("a code to link another chat, for ten minutes"))

@@ -12,16 +12,16 @@ from core.chat import choices as chosen
 from core.chat import views
 from core.chat.cards import task_subject
 from core.chat.command import Commands, Press, Who
-from core.chat.commands.lists import open_tasks, read_filter
+from core.chat.commands.lists import Filter, open_tasks, read_filter
 from core.chat.message import Choice, Reply
-from core.chat.parameters import Kind, Parameter
+from core.chat.parameters import Kind, MissingError, Parameter
 from core.chat.text import Text, joined
 from core.errors import NotMaintainerError
 from core.identity import member_by_handle
 from core.members import is_maintainer, maintainers
 from core.names import find
 from core.settings import N_, ProjectSettings
-from core.tables import Bid, Member, Product, Project, Task
+from core.tables import Bid, Claim, Member, Product, Project, Task
 from core.units import show_weight
 
 if TYPE_CHECKING:
@@ -47,10 +47,15 @@ DETAILS = (
 def card(context: Context, task: Task, heading: Text | None = None, *more: Choice) -> Reply:
     """Answer with a task's live card, under a heading that says what happened."""
     context.session.flush()
-    text = views.task_details(context.session, context.say, task)
+    text, choices = views.task_card(context.session, context.say, task)
     text = joined([heading, text]) if heading else text
-    choices = views.task_choices(context.session, context.say, task)
     return context.reply(text, *choices, *more, subject=task_subject(task))
+
+
+def nothing_to_change(example: str) -> MissingError:
+    """Return the question for what is to be changed."""
+    missing = "change"
+    return MissingError(missing, Kind.REST, example)
 
 
 def product_for(context: Context, project: Project, good: str) -> Product | None:
@@ -121,6 +126,8 @@ def edit(
     urgent: bool = False,
 ) -> Reply:
     """Change what is given of a task."""
+    if not (title or hours or slots or good or due or every or place or urgent):
+        raise nothing_to_change("3h due:fri")
     task = find_task(context, number)
     session = context.session
     project = session.get_one(Project, (task.pool_id, task.project_id))
@@ -195,9 +202,10 @@ def overview(context: Context, words: str = "") -> Reply:
     found, has_more = open_tasks(context.session, context.member, wanted, PAGE)
     say = context.say
     if not found:
-        return context.in_place(say("No open tasks. To post one: `/task new TITLE 2h`"))
-    lines = [views.task_line(context.session, say, task) for task in found]
-    choices = [choice for task in found for choice in _first_choice(context, task, mine=wanted.mine)]
+        return context.in_place(_none_found(context, wanted))
+    claims = tasks.claims_of_all(context.session, found)
+    lines = [views.task_line(context.session, say, task, claims[task.id]) for task in found]
+    choices = [choice for task in found for choice in _first_choice(context, task, claims[task.id], mine=wanted.mine)]
     if has_more:
         choices.append(Choice(str(say("More")), f"tasks {wanted.with_page(wanted.page + 1)}", context.pool_id))
     if wanted.page:
@@ -205,9 +213,19 @@ def overview(context: Context, words: str = "") -> Reply:
     return context.in_place(joined(lines), choices)
 
 
-def _first_choice(context: Context, task: Task, *, mine: bool) -> list[Choice]:
+def _none_found(context: Context, wanted: Filter) -> Text:
+    """Say that no task is as asked for, and what to type instead."""
+    say = context.say
+    if wanted.mine:
+        return say("You have no such task. Open ones: `/tasks`")
+    if wanted.words or wanted.hours_max:
+        return say("No open task is like that. All of them: `/tasks`")
+    return say("No open tasks. To post one: `/task new TITLE 2h`")
+
+
+def _first_choice(context: Context, task: Task, claims: list[Claim], *, mine: bool) -> list[Choice]:
     """Return what a list offers for a task: to take it, or to report one's own."""
-    found = views.task_choices(context.session, context.say, task, alone=False)
+    found = views.task_choices(context.session, context.say, task, claims, alone=False)
     done = [choice for choice in found if choice.command.startswith("done")]
     return (done if mine and done else list(found))[:1]
 
@@ -216,9 +234,9 @@ def _first_choice(context: Context, task: Task, *, mine: bool) -> list[Choice]:
 def claim(context: Context, number: int) -> Reply:
     """Take a slot."""
     task = find_task(context, number)
-    before = undo.claim_before(context.session, task, context.member)
     claimed = tasks.claim(context.session, task, context.member, context.now)
     context.emit(claimed)
+    before = undo.claim_before(claimed)
     undo.remember(context.session, context.member, "claim", claimed.claim.id, before, context.now)
     say = context.say
     return card(context, task, say("#{number} is yours, {name}.", number=number, name=context.member.name))
@@ -245,8 +263,9 @@ def drop(context: Context, number: int) -> Reply:
 def done(context: Context, number: int, hours: int | None = None, note: str = "") -> Reply:
     """Report work."""
     task = find_task(context, number)
-    before = undo.report_before(context.session, task, context.member)
-    reported = tasks.report(context.session, task, context.member, hours, note, context.now)
+    row = tasks.claim_of(context.session, task, context.member)
+    before = undo.report_before(row)
+    reported = tasks.report(context.session, task, row, context.member, hours, note, context.now)
     context.emit(reported)
     undo.remember(context.session, context.member, "done", reported.claim.id, before, context.now)
     return card(context, task)

@@ -17,7 +17,7 @@ from core.errors import NotEnoughFreeError
 from core.names import find
 from core.settings import N_, UnfitSettingError
 from core.tables import Good, Product, Project, Task
-from core.units import HOUR
+from core.units import HOUR, WANT_UNITS_MAX
 
 if TYPE_CHECKING:
     from core.chat.context import Context
@@ -27,6 +27,7 @@ command = Commands("goods")
 HINTS_MAX = 2
 MEANT_MAX = 20  # a bid of more whole hours is no count that somebody forgot
 EVERY_ROUND = frozenset({"round", "runde"})
+COUNT = Parameter("count", Kind.COUNT, optional=True, most=WANT_UNITS_MAX)
 MOST = Parameter("most", Kind.HOURS, "max", optional=True, example="1.5")
 OPTIONS = (
     Parameter("maker", Kind.TEXT, "from", optional=True, example="Hill"),
@@ -37,7 +38,7 @@ OPTIONS = (
 @command(
     "want",
     GOOD,
-    Parameter("count", Kind.COUNT, optional=True),
+    COUNT,
     MOST,
     *OPTIONS,
     who=Who.ANY,
@@ -58,7 +59,7 @@ def want(
     "bid",
     GOOD,
     Parameter("most", Kind.HOURS, example="1.5"),
-    Parameter("count", Kind.COUNT, optional=True),
+    COUNT,
     *OPTIONS,
     who=Who.ANY,
     does=N_("the same with a bid: at most so many hours a unit"),
@@ -88,14 +89,14 @@ def _draft(context: Context, good: Good, count: int, most: int | None, maker: st
 
 
 def _place(context: Context, good: Good, draft: wants.WantDraft, *also: Choice) -> Reply:
-    before = undo.want_before(wants.standing_want(context.session, good, context.member))
+    standing = wants.standing_want(context.session, good, context.member)
+    before = undo.want_before(standing)
     try:
-        event = wants.want(context.session, good, context.member, draft, context.now)
+        event = wants.want(context.session, good, context.member, standing, draft, context.now)
     except NotEnoughFreeError as refusal:
         refusal.hints = helpful_tasks(context.session, context.pool_id)
         raise
     context.emit(event)
-    context.session.flush()
     say = context.say
     text = say(
         "{name}, {want}. Decided {when}.",
@@ -119,5 +120,8 @@ def helpful_tasks(session: Session, pool_id: int) -> tuple[int, ...]:
 def unwant(context: Context, name: str) -> Reply:
     """Take a want back."""
     good = find_good(context, name)
-    context.emit(wants.unwant(context.session, good, context.member, context.now))
-    return context.reply(context.say("{name} wants no {good} any more.", name=context.member.name, good=good.name))
+    event, say = wants.unwant(context.session, good, context.member, context.now), context.say
+    context.emit(event)
+    deed = undo.remember(context.session, context.member, "unwant", event.want.id, {}, context.now)
+    text = say("{name} wants no {good} any more.", name=context.member.name, good=good.name)
+    return context.reply(text, chosen.undo(say, deed))

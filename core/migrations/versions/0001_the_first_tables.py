@@ -369,9 +369,16 @@ def upgrade_indices() -> None:
     op.create_index("contribution_by_time", "contribution", ["pool_id", "confirmed_at", "member_id"])
     op.create_index("contribution_gathering", "contribution", ["pool_id", "product_id", "batch_id"])
     op.create_index(
+        "contribution_owed",
+        "contribution",
+        ["pool_id", "id"],
+        sqlite_where=sa.text("recognised < due"),
+        postgresql_where=sa.text("recognised < due"),
+    )
+    op.create_index(
         "contribution_unpaid",
         "contribution",
-        ["pool_id"],
+        ["pool_id", "product_id"],
         sqlite_where=sa.text("recognised < effort"),
         postgresql_where=sa.text("recognised < effort"),
     )
@@ -414,6 +421,14 @@ def upgrade_chats() -> None:
         ["id"],
         sqlite_where=sa.text("done_at IS NULL"),
         postgresql_where=sa.text("done_at IS NULL"),
+    )
+    op.create_table(
+        "mark",
+        *integers("id", "pool_id"),
+        *texts("subject"),
+        sa.PrimaryKeyConstraint("id", name="pk_mark"),
+        sqlite_autoincrement=True,
+        sqlite_strict=True,
     )
     op.create_table("meta", *texts("key", "value"), sa.PrimaryKeyConstraint("key", name="pk_meta"), sqlite_strict=True)
     op.create_table(
@@ -460,20 +475,27 @@ def upgrade_chats() -> None:
         "card",
         *integers("id", "pool_id"),
         *texts("subject"),
-        *integers("chat_id", "outbox_id"),
-        *texts("shown", "wanted"),
+        *integers("chat_id", "outbox_id", "mark_id"),
+        *texts("shown"),
         *integers("marked_at", "drawn_at", nullable=True),
         reference("chat_id", "chat", "fk_card_chat_id"),
         sa.PrimaryKeyConstraint("id", name="pk_card"),
         sqlite_strict=True,
     )
-    op.create_index("card_by_subject", "card", ["pool_id", "subject"])
+    op.create_index("card_by_subject", "card", ["pool_id", "subject", "chat_id"])
     op.create_index(
         "card_marked",
         "card",
         ["marked_at"],
         sqlite_where=sa.text("marked_at IS NOT NULL"),
         postgresql_where=sa.text("marked_at IS NOT NULL"),
+    )
+    op.create_index(
+        "card_unmarked",
+        "card",
+        ["pool_id", "subject"],
+        sqlite_where=sa.text("marked_at IS NULL"),
+        postgresql_where=sa.text("marked_at IS NULL"),
     )
     op.create_table(
         "delivery",
