@@ -111,10 +111,8 @@ class Store:
         if not self.is_sqlite:
             yield
             return
-        is_next = self._next_turn.acquire(timeout=self._busy_seconds)
-        has_turn = self._turn.acquire(timeout=self._busy_seconds)
-        if is_next:
-            self._next_turn.release()
+        with self._next_turn:
+            has_turn = self._turn.acquire(timeout=self._busy_seconds)
         try:
             yield
         finally:

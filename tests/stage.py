@@ -35,7 +35,7 @@ bo@bakery: /me
 """
 # Tables of the post: everything else is what a pool knows.
 POST = frozenset(
-    {"inbox", "outbox", "delivery", "press", "card", "account", "person", "chat", "alembic_version", "meta"}
+    {"inbox", "outbox", "delivery", "press", "card", "mark", "account", "person", "chat", "alembic_version", "meta"}
 )
 
 

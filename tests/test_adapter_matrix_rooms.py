@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = ("tests.synapse_fixtures", "tests.matrix_bot_fixtures")
 KINDS = pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "encrypted"])
-ONE, TWO = "1\ufe0f\u20e3", "2\ufe0f\u20e3"
+ONE, TWO, THREE = (f"{number}\ufe0f\u20e3" for number in (1, 2, 3))
 
 
 async def numbers(bot: Bot, person: Person, room: str, ref: str) -> list[str]:
@@ -60,7 +60,7 @@ async def test_a_card_is_offered_pressed_and_follows(bot: Bot, person: Arrive, e
     assert edit.relation == {"rel_type": "m.replace", "event_id": card.event_id}
     assert edit.content["body"].startswith("* ")
     await bo.until(lambda: any("#1 is yours" in one.text for one in bo.said_by(bot.user, room)))
-    await offered(bot, bo, room, card.event_id, [ONE, TWO])
+    await offered(bot, bo, room, card.event_id, [ONE, TWO, THREE])
     await ana.react(room, card.event_id, TWO.replace("\ufe0f", ""))
     refused = await ana.hear(room, "^Ana: ")
     assert refused.content["msgtype"] == "m.notice"

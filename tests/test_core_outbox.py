@@ -210,6 +210,17 @@ def test_a_card_that_shows_its_state_already_is_not_drawn(post: Post) -> None:
     assert found.drawn_at is None
 
 
+def test_two_cards_of_a_chat_are_drawn_one_after_the_other(post: Post) -> None:
+    shown = [post.put(name, Priority.REPLY) for name in ("a", "b")]
+    assert [post.send(), post.send()] == ["a", "b"]
+    for row in shown:
+        card(post, row)
+    (first,) = binding.bind(post.session, "console", NOW, count=9)
+    assert binding.bind(post.session, "console", NOW, count=9) == []
+    outbox.sent(post.session, {first.id: "m1"}, NOW)
+    assert len(binding.bind(post.session, "console", NOW, count=9)) == 1
+
+
 def test_a_card_whose_message_is_not_there_yet_waits(post: Post) -> None:
     shown = post.put("card", Priority.REPLY)
     card(post, shown)

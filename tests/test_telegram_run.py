@@ -88,7 +88,6 @@ async def test_from_founding_a_pool_to_a_round(api: BotApi, tmp_path: Path) -> N
         await process.ready()
         await api.said(garden, r"bread: 2 of 2 given")
         await api.said(eli, r"You get 1 loaf of bread")
-        await api.until(lambda: task.before)
         assert "yours" in await api.touch(cy, task, "Claim #2")
     assert api.refusals == []
 
