@@ -10,7 +10,7 @@ from sqlmodel import col, func, select, update
 
 from core.clean import clean
 from core.store import add_now
-from core.tables import Member, Pool
+from core.tables import Member, Pool, Project
 from core.tables_chat import Account, Card, Chat, Delivery, Outbox, Person
 
 if TYPE_CHECKING:
@@ -144,10 +144,12 @@ def private_chat(session: Session, person_id: int, platform: str = "") -> Chat |
 
 def channels_of(session: Session, pool_id: int, project_id: int | None = None) -> list[Chat]:
     """Return the channels of a project, or of all projects of a pool."""
-    query = select(Chat).where(Chat.pool_id == pool_id, col(Chat.project_id).is_not(None))
+    here = (col(Project.pool_id) == Chat.pool_id) & (col(Project.id) == Chat.project_id)
+    query = select(Chat, Project).join(Project, here, isouter=True)  # whose settings are asked for next
+    query = query.where(Chat.pool_id == pool_id, col(Chat.project_id).is_not(None))
     if project_id is not None:
         query = query.where(Chat.project_id == project_id)
-    return list(session.exec(query.order_by(col(Chat.id))).all())
+    return [chat for chat, _project in session.exec(query.order_by(col(Chat.id)))]
 
 
 def memberships_of_person(session: Session, person_id: int) -> list[Member]:

@@ -13,11 +13,11 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import create_engine, event, func, inspect, select
+from sqlalchemy import bindparam, create_engine, event, func, inspect, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session, SQLModel, col
 
 from core.tables import Pool, PoolRow
 
@@ -60,6 +60,7 @@ SERVER_OUTAGES = ("08", "53", "57", "58", "25006", "42501")
 SERVER_CONFLICTS = frozenset(
     {"40001", "40P01", "55P03", "23505"}
 )  # one of two was quicker, or each waited for the other
+LOCK = select(Pool).where(col(Pool.id) == bindparam("pool_id")).with_for_update()  # every command: built once
 Row = TypeVar("Row", bound=SQLModel)
 
 
@@ -227,7 +228,8 @@ def _locked(session: OrmSession, pool_id: int) -> Pool | None:
         return session.get(Pool, pool_id)  # whoever writes to a file has all of it
     known = session.identity_map.get(session.identity_key(Pool, pool_id))
     is_changed = known is not None and session.is_modified(known)
-    pool = session.get(Pool, pool_id, with_for_update=True, populate_existing=not is_changed)
+    options = {"populate_existing": not is_changed}
+    pool = session.scalars(LOCK, {"pool_id": pool_id}, execution_options=options).first()
     _forget_rows(session, pool_id)
     return pool
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 @uncollected()
+@uncollected()  # as they are in due work
 def measured(url: str) -> dict[str, float]:
     """Hold the due round of the only pool: seconds to decide, to hold and locked, most memory in MB."""
     store = Store(url)

@@ -7,7 +7,6 @@ replies are queued in memory, ours durably. Both send 30 a second at most, as Te
 from __future__ import annotations
 
 import asyncio
-import gc
 import sys
 from asyncio.subprocess import PIPE
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -24,6 +23,7 @@ from adapters.post import Carrier, Door
 from adapters.settings import TelegramSettings
 from adapters.telegram import connect
 from bot.dispatcher import Dispatcher
+from bot.main import tune
 from core.chat.commands import table
 from core.chat.handling import House
 from core.schema import open_store
@@ -94,7 +94,7 @@ async def dpool(api_url: str, queued: Callable[[], None]) -> AsyncIterator[None]
         dispatcher.start()
         await adapter.start()
         tasks = [asyncio.create_task(adapter.run()), asyncio.create_task(carrier.run())]
-        gc.freeze()  # as `dpool run` does
+        tune()
         yield
         await asyncio.to_thread(dispatcher.stop)
         for task in tasks:

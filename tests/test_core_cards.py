@@ -12,7 +12,7 @@ from core.chat.message import Message, Priority
 from core.chat.outbox import post
 from core.chat.text import Text
 from core.tables import Task
-from core.tables_chat import Card, Mark, Outbox
+from core.tables_chat import Card, Mark
 from tests.conftest import NOW
 from tests.stage import act, chat_named, on_stage, posted, seen
 
@@ -103,6 +103,6 @@ def test_a_message_may_stop_being_a_card(store: Store) -> None:
         assert number is not None
         cards.place(session, 1, room, number, message)
         session.flush()
-        cards.release(session, session.get_one(Outbox, number))
+        cards.release(session, 1, {"task 9"}, {number})
         session.flush()
         assert session.exec(select(Card).where(Card.subject == "task 9")).first() is None

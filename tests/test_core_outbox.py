@@ -374,8 +374,8 @@ def test_a_toast_that_fails_is_dropped_and_says_nothing_about_its_chat(post: Pos
 
 
 def test_the_last_ask_of_a_chat_is_known(post: Post) -> None:
-    assert outbox.last_ask(post.session, post.room.id) is None
+    assert outbox.last_asks(post.session, [post.room.id]) == {}
     post.put("a", Priority.ASK)
     last = post.put("b", Priority.ASK)
     post.put("c", Priority.NOTICE)
-    assert outbox.last_ask(post.session, post.room.id) is last
+    assert outbox.last_asks(post.session, [post.room.id]) == {post.room.id: last}

@@ -182,7 +182,7 @@ def test_a_sender_waits_for_nobody_who_dispatches(server_store: Store, other: St
     asked = post(server_store, "a", "1", Priority.ASK)
     post(server_store, "b", "2", Priority.NOTICE)
     with server_store.write() as session:
-        row = outbox.last_ask(session, session.get_one(Outbox, asked).chat_id)
+        (row,) = outbox.last_asks(session, [session.get_one(Outbox, asked).chat_id]).values()
         assert row is not None
         assert bind(other) == ["2"]
     assert bind(other) == ["1"]
@@ -193,7 +193,7 @@ def test_a_question_joined_while_it_was_being_sent_is_asked_anew(server_store: S
     with server_store.write() as session:
         row = session.get_one(Outbox, asked)
         assert bind(other) == ["1"]
-        last = outbox.last_ask(session, row.chat_id)
+        (last,) = outbox.last_asks(session, [row.chat_id]).values()
         assert last is not None
         assert last.delivery_id == 1
 

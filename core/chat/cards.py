@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from core.chat.say import Say
     from core.tables import Task
-    from core.tables_chat import Chat, Outbox
+    from core.tables_chat import Chat
 
 CARD, MARK = SQLModel.metadata.tables["card"], SQLModel.metadata.tables["mark"]
 CARDS_LOCK = 0x64706305  # "dpc" and a number: senders of all platforms mark and draw cards in turn
@@ -73,10 +73,10 @@ def place(session: Session, pool_id: int, chat: Chat, outbox_id: int, message: M
     session.add(Card(pool_id=pool_id, subject=message.subject, chat_id=chat.id, outbox_id=outbox_id, shown=shown))
 
 
-def release(session: Session, row: Outbox) -> None:
-    """Let a message that has not been sent yet be no card any more."""
-    for card in session.exec(select(Card).where(Card.outbox_id == row.id)):
-        session.delete(card)
+def release(session: Session, pool_id: int, subjects: Collection[str], outbox_ids: Collection[int]) -> None:
+    """Let messages about these subjects that have not been sent yet be no cards any more."""
+    query = delete(Card).where(col(Card.pool_id) == pool_id, col(Card.subject).in_(subjects))
+    session.exec(query.where(col(Card.outbox_id).in_(outbox_ids)))
 
 
 def note(session: Session, pool_id: int, subject: str, fresh: Collection[int] = ()) -> None:

@@ -18,10 +18,12 @@ from core.tables_chat import Account, Chat, Person
 from core.timetable import Timetable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from sqlmodel import Session
+
+    from core.tables_chat import Outbox
 
 UTC_ZONE = ZoneInfo("UTC")
 ASK_PAUSE = timedelta(minutes=15)
@@ -107,34 +109,41 @@ class Desk:
 
     def ask_channels(self, pool_id: int, project_id: int, write: Callable[[Say], Message]) -> None:
         """Ask a project's people for something that needs another's action."""
-        for chat in channels_of(self.session, pool_id, project_id):
-            if chat is not self.here:
-                self._ask(chat, write(self.say_in(chat)))
+        self._ask(channels_of(self.session, pool_id, project_id), write)
 
     def ask_other_channels(self, pool_id: int, project_id: int, write: Callable[[Say], Message]) -> None:
         """Ask the people of all other projects."""
-        written: dict[Say, Message] = {}  # many channels speak the same language
-        chats = [one for one in channels_of(self.session, pool_id) if one.project_id != project_id]
-        fresh = outbox.never_asked(self.session, [chat.id for chat in chats])
-        for chat in chats:
-            if chat is not self.here:
-                say = self.say_in(chat)
-                message = written[say] = written.get(say) or write(say)
-                self._ask(chat, message, is_first=chat.id in fresh)
+        self._ask([one for one in channels_of(self.session, pool_id) if one.project_id != project_id], write)
 
-    def _ask(self, chat: Chat, message: Message, *, is_first: bool = False) -> None:
-        """Ask at most once in 15 minutes: what comes up meanwhile joins the message that waits."""
-        last = None if is_first else outbox.last_ask(self.session, chat.id)
-        not_before = self._channel_time(chat)
+    def _ask(self, chats: Sequence[Chat], write: Callable[[Say], Message]) -> None:
+        """Ask in chats, but not where it was said already; write once for all that speak the same language."""
+        chats = [chat for chat in chats if chat is not self.here]
+        last = outbox.last_asks(self.session, [chat.id for chat in chats])
+        written: dict[Say, Message] = {}
+        joined: dict[int, str] = {}
+        for chat in chats:
+            say = self.say_in(chat)
+            message = written[say] = written.get(say) or write(say)
+            joined |= self._ask_in(chat, message, last.get(chat.id))
+        if joined:
+            cards.release(self.session, chats[0].pool_id or 0, set(joined.values()), joined)
+
+    def _ask_in(self, chat: Chat, message: Message, last: Outbox | None) -> dict[int, str]:
+        """Ask at most once in 15 minutes: what comes up meanwhile joins the message that waits.
+
+        Returns the number of that message, and what it was about alone, if so.
+        """
+        pool_id, not_before = chat.pool_id or 0, self._channel_time(chat)
         if last is not None and last.delivery_id is None:
-            together = asked_together(Message.from_json(last.payload), message)
+            waiting = Message.from_json(last.payload)
+            together = asked_together(waiting, message)
             if len(together.choices) <= ASKED_CHOICES_MAX:
-                cards.release(self.session, last)
                 last.payload = together.to_json()
-                return
+                return {last.id: waiting.subject} if waiting.subject else {}
         if last is not None:
             not_before = max(not_before or self.now, (last.not_before or last.created_at) + ASK_PAUSE)
-        self.post(chat, message, Priority.ASK, pool_id=chat.pool_id or 0, not_before=not_before)
+        self.post(chat, message, Priority.ASK, pool_id=pool_id, not_before=not_before)
+        return {}
 
     def to_channel(self, chat: Chat, write: Callable[[Say], Message | None]) -> None:
         """Write a notice to one channel, when it wants to hear of it."""
@@ -155,7 +164,7 @@ class Desk:
         own = {project.id for one in found for project in projects_of(self.session, one)}
         chat = next((chat for chat in channels_of(self.session, pool.id) if chat.project_id in own), None)
         if chat is not None:
-            self._ask(chat, write(self.say_in(chat)))
+            self._ask([chat], write)
 
     def to_member(self, member: Member, write: Callable[[Say], Message | None]) -> bool:
         """Write a notice to a member's private chat; return whether there is one."""

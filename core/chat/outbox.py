@@ -134,17 +134,11 @@ def count_waiting(session: Session) -> int:
     return count + session.exec(deliveries.where(is_on, Delivery.state == "ready")).one()
 
 
-def never_asked(session: Session, chat_ids: Collection[int]) -> set[int]:
-    """Return which of these chats have had no message that needs somebody's action: most, where many are asked."""
-    asked = select(Outbox.chat_id).where(col(Outbox.chat_id).in_(chat_ids), Outbox.priority == Priority.ASK)
-    return set(chat_ids) - set(session.exec(asked.distinct()).all())
-
-
-def last_ask(session: Session, chat_id: int) -> Outbox | None:
-    """Return the last message of a chat that needs somebody's action, sent or not; nobody binds it meanwhile."""
-    query = select(Outbox).where(Outbox.chat_id == chat_id, Outbox.priority == Priority.ASK)
-    query = query.order_by(col(Outbox.id).desc()).limit(1).with_for_update()
-    return session.exec(query, execution_options={"populate_existing": True}).first()
+def last_asks(session: Session, chat_ids: Collection[int]) -> dict[int, Outbox]:
+    """Return the last message of each chat that needs somebody's action, sent or not; nobody binds it meanwhile."""
+    asked = select(func.max(Outbox.id)).where(col(Outbox.chat_id).in_(chat_ids), Outbox.priority == Priority.ASK)
+    query = select(Outbox).where(col(Outbox.id).in_(asked.group_by(col(Outbox.chat_id)))).with_for_update()
+    return {row.chat_id: row for row in session.exec(query, execution_options={"populate_existing": True})}
 
 
 def message_shown(session: Session, chat_id: int, ref: str) -> Delivery | None:
