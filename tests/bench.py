@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 REPEATS = 7
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "docs" / "benchmarks.md"
-MODULES = ("clearing", "large", "history", "flow", "telegram", "matrix")
+MODULES = ("clearing", "flow", "telegram", "matrix", "history", "large")
 HEAD = """# Benchmarks
 
 Written by `make bench` (`python -m tests.bench --write`), not by hand. What is held against a bound is the figure: a
