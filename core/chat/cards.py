@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 CARD, MARK = SQLModel.metadata.tables["card"], SQLModel.metadata.tables["mark"]
 CARDS_LOCK = 0x64706305  # "dpc" and a number: senders of all platforms mark and draw cards in turn
-MARKS_MAX = 100  # taken up at once
+MARKS_MAX = 1000  # taken up at once: some milliseconds, while nobody else writes to a file
 ABOUT = (CARD.c.pool_id == bindparam("pool"), CARD.c.subject == bindparam("about"))
 FIRST = select(CARD.c.pool_id, CARD.c.subject).where(*ABOUT).limit(1)
 NOTE = MARK.insert().from_select(["pool_id", "subject"], FIRST).returning(MARK.c.id)
