@@ -57,13 +57,6 @@ def insert(session: Session, table: type[SQLModel], columns: Sequence[str], rows
             copy.write_row((*row, *rest))
 
 
-def insert_numbered(
-    session: Session, pool: Pool, table: type[PoolRow], columns: Sequence[str], rows: Sequence[Values]
-) -> None:
-    """Insert rows of a pool, numbered by it in their order."""
-    insert_from(session, (pool.id, take_numbers(pool, len(rows))), table, columns, rows)
-
-
 def take_numbers(pool: Pool, count: int) -> int:
     """Take numbers for rows of a pool; return the first."""
     first = pool.last_id + 1

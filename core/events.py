@@ -5,7 +5,7 @@ They carry the rows as they stand in the transaction. `subject` names the live c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -302,10 +302,3 @@ class UnitsMissing(GoodEvent):
     product: Product
     member: Member
     units: int
-
-
-@dataclass(frozen=True, slots=True)
-class RoundSkipped(Event):
-    """A due round was missed in an outage and recorded as skipped."""
-
-    locals: tuple[str, ...] = field(default=())

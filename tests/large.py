@@ -117,8 +117,8 @@ class Large:
 
     def add(self, table: type[PoolRow], columns: str, rows: Rows) -> list[int]:
         """Insert rows of the pool; return their numbers. `columns` is separated by spaces."""
-        first = self.pool.last_id + 1
-        bulk.insert_numbered(self.session, self.pool, table, columns.split(), rows)
+        first = bulk.take_numbers(self.pool, len(rows))
+        bulk.insert_from(self.session, (self.pool.id, first), table, columns.split(), rows)
         return list(range(first, self.pool.last_id + 1))
 
     def add_free(self, table: type[SQLModel], columns: str, rows: Rows) -> None:
