@@ -9,7 +9,7 @@ from sqlalchemy import bindparam
 from sqlmodel import col, func, select, update
 
 from core.clean import clean
-from core.store import add_now
+from core.store import add_now, see
 from core.tables import Member, Pool, Project
 from core.tables_chat import Account, Card, Chat, Delivery, Outbox, Person
 
@@ -17,15 +17,33 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 NAME_LENGTH_MAX = 60
-# Every message asks for these, so they are built once.
+# Asked for again and again, so they are built once.
 ACCOUNT = (
     select(Account, Person)  # whose language is asked for with every message
     .join(Person, col(Person.id) == col(Account.person_id))
     .where(Account.platform == bindparam("platform"), Account.user_id == bindparam("user_id"))
-    .with_for_update(key_share=True, of=Account)
+    .with_for_update(read=True, of=Account)
 )
 CHAT = select(Chat).where(
     Chat.platform == bindparam("platform"), Chat.address == bindparam("address"), Chat.topic == bindparam("topic")
+)
+# All that a message from somebody known asks for first; one row for each pool they are in.
+KNOWN = (
+    select(Account, Person, Chat, Project, Member, Pool)
+    .join(Person, col(Person.id) == col(Account.person_id))
+    .join(
+        Chat,
+        (col(Chat.platform) == bindparam("chat_platform"))
+        & (col(Chat.address) == bindparam("address"))
+        & (col(Chat.topic) == bindparam("topic")),
+        isouter=True,
+    )
+    .join(Project, (col(Project.pool_id) == Chat.pool_id) & (col(Project.id) == Chat.project_id), isouter=True)
+    .join(Member, (col(Member.person_id) == Person.id) & col(Member.left_at).is_(None), isouter=True)
+    .join(Pool, col(Pool.id) == Member.pool_id, isouter=True)
+    .where(Account.platform == bindparam("platform"), Account.user_id == bindparam("user_id"))
+    .order_by(col(Member.pool_id))
+    .with_for_update(read=True, of=Account)
 )
 MEMBERSHIPS = (
     select(Member, Pool)  # whose language and clock are asked for next
@@ -56,17 +74,41 @@ class Place:
     private: bool = False
 
 
+def speaker_of(session: Session, sender: Sender, place: Place) -> tuple[Account, Chat, list[Member]]:
+    """Return the sender's account, the chat of a place, and the sender as a member of every pool they are in.
+
+    It is `account_of`, `chat_of` and `memberships_of_person` at once, for every message asks for these: first of all.
+    """
+    where = {"platform": sender.platform, "user_id": sender.user_id}
+    here = {"chat_platform": place.platform, "address": place.address, "topic": place.topic}
+    rows = session.exec(KNOWN, params={**where, **here}).all()
+    if not rows:
+        account = _new_account(session, sender)
+        return account, chat_of(session, place, account), []
+    account, _person, chat, *_rest = rows[0]
+    for *_others, pool in rows:
+        if pool is not None:
+            see(session, pool)
+    members = [member for *_others, member, _pool in rows if member is not None]
+    return _shown_as(account, sender), _chat_at(session, chat, place, account), members
+
+
 def account_of(session: Session, sender: Sender) -> Account:
     """Return the sender's account; a new one comes with a person of its own. What it shows is made fit to show."""
-    name, handle = (clean(one, NAME_LENGTH_MAX)[:NAME_LENGTH_MAX].strip() for one in (sender.name, sender.handle))
     # Whose account it is does not change while something is done from it: two accounts may be linked meanwhile.
     found = session.exec(ACCOUNT, params={"platform": sender.platform, "user_id": sender.user_id}).first()
-    if found is None:
-        person = add_now(session, Person())
-        account = Account(platform=sender.platform, user_id=sender.user_id, person_id=person.id)
-        account.name, account.handle = name, handle
-        return add_now(session, account)
-    account = found[0]
+    return _shown_as(found[0], sender) if found is not None else _new_account(session, sender)
+
+
+def _new_account(session: Session, sender: Sender) -> Account:
+    person = add_now(session, Person())
+    account = Account(platform=sender.platform, user_id=sender.user_id, person_id=person.id)
+    return add_now(session, _shown_as(account, sender))
+
+
+def _shown_as(account: Account, sender: Sender) -> Account:
+    """Let an account show what its platform says of it now."""
+    name, handle = (clean(one, NAME_LENGTH_MAX)[:NAME_LENGTH_MAX].strip() for one in (sender.name, sender.handle))
     if (account.name, account.handle) != (name, handle):
         account.name, account.handle = name, handle
     return account
@@ -89,7 +131,11 @@ def member_by_handle(session: Session, pool_id: int, handle: str) -> Member | No
 def chat_of(session: Session, place: Place, account: Account | None = None) -> Chat:
     """Return the chat of a place; `account` is whose private chat it is."""
     where = {"platform": place.platform, "address": place.address, "topic": place.topic}
-    chat = session.exec(CHAT, params=where).first()
+    return _chat_at(session, session.exec(CHAT, params=where).first(), place, account)
+
+
+def _chat_at(session: Session, chat: Chat | None, place: Place, account: Account | None) -> Chat:
+    """Let the chat of a place be as its platform says it is now."""
     if chat is None:
         chat = Chat(platform=place.platform, address=place.address, topic=place.topic, title=place.title)
         chat.account_id = account.id if place.private and account else None

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, func
+from sqlalchemy import bindparam, func, union_all
 from sqlmodel import case, col, select
 
 from core.settings import PoolSettings
@@ -108,20 +108,25 @@ RECOGNITION = (
 )
 
 
-def _sums_of_side(side: int | None, kinds: tuple[TransferKind, ...]) -> Select[int, int]:
+def _side(side: int | None, kinds: tuple[TransferKind, ...], sign: int) -> Select[int, int]:
     of_kinds = case((col(Transfer.kind).in_(kinds), col(Transfer.amount)), else_=0)
-    sums = (func.coalesce(func.sum(Transfer.amount), 0), func.coalesce(func.sum(of_kinds), 0))
-    return select(*sums).where(Transfer.pool_id == bindparam("pool_id"), col(side) == bindparam("member_id"))
+    amounts = ((sign * col(Transfer.amount)).label("amount"), (sign * of_kinds).label("effort"))
+    return select(*amounts).where(Transfer.pool_id == bindparam("pool_id"), col(side) == bindparam("member_id"))
+
+
+def _sum(column: Any) -> Any:
+    return func.coalesce(func.sum(column), 0)
 
 
 # Every want asks for these, so they are built once.
-SUMS = tuple((_sums_of_side(side, kinds), sign) for side, kinds, sign in RECOGNITION)
-HELD = select(func.coalesce(func.sum(col(Want.units) * func.coalesce(Want.maximum, 0)), 0)).where(
+SIDES = union_all(*(_side(*one) for one in RECOGNITION)).subquery()
+HELD = select(_sum(col(Want.units) * func.coalesce(Want.maximum, 0))).where(
     Want.pool_id == bindparam("pool_id"),
     Want.member_id == bindparam("member_id"),
     col(Want.ended_at).is_(None),
     Want.good_id != bindparam("but_good_id"),
 )
+OWN = select(_sum(SIDES.c.amount), _sum(SIDES.c.effort), HELD.scalar_subquery())
 
 
 def recognised(session: Session, pool_id: int) -> dict[int, int]:
@@ -145,19 +150,14 @@ def balances_and_recognised(session: Session, pool_id: int) -> tuple[dict[int | 
 
 def recognised_of(session: Session, member: Member) -> int:
     """Return one member's effort recognised so far, reversals taken off."""
-    return _balance_and_recognised(session, member)[1]
+    return _own(session, member)[1]
 
 
-def _balance_and_recognised(session: Session, member: Member) -> tuple[int, int]:
-    """Return both at once: every want asks for them."""
-    held, recognised_so_far = 0, 0
-    for query, sign in SUMS:
-        amount, recognised_amount = session.exec(
-            query, params={"pool_id": member.pool_id, "member_id": member.id}
-        ).one()
-        held += sign * int(amount)
-        recognised_so_far += sign * int(recognised_amount)
-    return held, recognised_so_far
+def _own(session: Session, member: Member, but_good_id: int = 0) -> tuple[int, int, int]:
+    """Return a member's balance, effort recognised and holds."""
+    where = {"pool_id": member.pool_id, "member_id": member.id, "but_good_id": but_good_id}
+    balance, effort, held = session.exec(OWN, params=where).one()
+    return int(balance), int(effort), int(held)
 
 
 def sum_of_kind(session: Session, member: Member, kind: TransferKind) -> int:
@@ -180,12 +180,6 @@ def limits_with(settings: PoolSettings, efforts: Iterable[int]) -> list[int]:
     return [min(most, newcomer + max(0, effort)) for effort in efforts]
 
 
-def held(session: Session, member: Member, *, but_good_id: int | None = None) -> int:
-    """Return what a member's standing wants hold; those for `but_good_id` left out, since a new want replaces them."""
-    where = {"pool_id": member.pool_id, "member_id": member.id, "but_good_id": but_good_id or 0}
-    return int(session.exec(HELD, params=where).one())
-
-
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Where a member stands: balance, limit and holds; `free` is what another want may hold at most."""
@@ -200,12 +194,7 @@ class Standing:
         return self.balance + self.limit - self.held
 
 
-def standing(session: Session, member: Member, *, but_good_id: int | None = None) -> Standing:
-    """Return a member's balance, limit and holds."""
-    settings = PoolSettings(pool_of(session, member).settings)
-    own, effort = _balance_and_recognised(session, member)
-    return Standing(
-        balance=own,
-        limit=limit_with(settings, effort),
-        held=held(session, member, but_good_id=but_good_id),
-    )
+def standing(session: Session, member: Member, *, but_good_id: int = 0) -> Standing:
+    """Return a member's balance, limit and holds; those for `but_good_id` left out, since a new want replaces them."""
+    balance, effort, held = _own(session, member, but_good_id)
+    return Standing(balance, limit_with(PoolSettings(pool_of(session, member).settings), effort), held)

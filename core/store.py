@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlmodel import Session, SQLModel, col
 
+from core import savepoints
 from core.tables import Pool, PoolRow
 
 if TYPE_CHECKING:
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
 
 BUSY_SECONDS_MAX = 15
 ANALYSED_ROWS_MAX = 1000  # of each index: enough to plan by, and done in a moment
-POSTGRES_NAMES = frozenset({"postgres", "postgresql"})
+POSTGRES_NAMES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
 LOCKED_POOLS = "dpool_locked_pools"
+LOCKED_BEFORE = "dpool_pools_locked_before"
+SEEN = "dpool_seen_revisions"
 KEPT_ROWS = "dpool_kept_rows"
 # A server that vanishes without a word is noticed within half a minute, one that does not answer at the start sooner.
 SERVER_OPTIONS = {
@@ -81,7 +84,7 @@ class Store:
         self._next_turn, self._turn = Lock(), Lock()
         if self.is_sqlite:
             self.engine: Engine = create_engine(
-                parsed,
+                parsed.set(drivername=savepoints.FILE),
                 hide_parameters=True,  # they hold what people write, and errors end up in logs
                 connect_args={"timeout": busy_seconds},
             )
@@ -90,7 +93,7 @@ class Store:
             options: dict[str, Any] = {}
         else:
             # The driver that is installed, whatever the URL of a hosting service says.
-            parsed = parsed.set(drivername="postgresql+psycopg") if parsed.drivername in POSTGRES_NAMES else parsed
+            parsed = parsed.set(drivername=savepoints.SERVER) if parsed.drivername in POSTGRES_NAMES else parsed
             options = {name: value for name, value in SERVER_OPTIONS.items() if name not in parsed.query}
             self.engine = create_engine(parsed, hide_parameters=True, pool_pre_ping=True, connect_args=options)
             options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -122,12 +125,21 @@ class Store:
 
     @contextmanager
     def together(self) -> Iterator[Callable[[], AbstractContextManager[Session]]]:
-        """Give sessions, one after another, whose changes are committed together at the end, or none of them."""
+        """Give sessions, one after another, whose changes are committed together at the end.
+
+        An error takes back what its session did; raised on, it takes back everything. On a server, where others may
+        wait for a pool while this waits for another, a session that needs one more than the sessions before it have
+        locked raises an OtherPoolError.
+        """
         with self._in_turn(), self.engine.begin() as connection:
+            locked: set[int] = set()
 
             @contextmanager
             def part() -> Iterator[Session]:
-                with Session(connection, expire_on_commit=False) as session, session.begin():
+                info = {LOCKED_POOLS: locked, LOCKED_BEFORE: frozenset(locked)}
+                with Session(
+                    connection, expire_on_commit=False, join_transaction_mode="create_savepoint", info=info
+                ) as session, session.begin():
                     yield session
 
             yield part
@@ -152,6 +164,15 @@ class Store:
     def close(self) -> None:
         """Let go of all connections."""
         self.engine.dispose()
+
+
+class OtherPoolError(Exception):
+    """The transaction has locked pools, and needs another one."""
+
+    def __init__(self, pool_id: int) -> None:
+        """Name the other pool."""
+        super().__init__(pool_id)
+        self.pool_id = pool_id
 
 
 class Trouble(Enum):
@@ -223,15 +244,23 @@ def _locked(session: OrmSession, pool_id: int) -> Pool | None:
     locked: set[int] = session.info.setdefault(LOCKED_POOLS, set())
     if pool_id in locked:
         return session.get(Pool, pool_id)
-    locked.add(pool_id)
     if not is_on_server(session):
         return session.get(Pool, pool_id)  # whoever writes to a file has all of it
+    if session.info.get(LOCKED_BEFORE):
+        raise OtherPoolError(pool_id)
+    locked.add(pool_id)
     known = session.identity_map.get(session.identity_key(Pool, pool_id))
     is_changed = known is not None and session.is_modified(known)
     options = {"populate_existing": not is_changed}
     pool = session.scalars(LOCK, {"pool_id": pool_id}, execution_options=options).first()
-    _forget_rows(session, pool_id)
+    if is_changed or pool is None or pool.revision != session.info.get(SEEN, {}).get(pool_id):
+        _forget_rows(session, pool_id)
     return pool
+
+
+def see(session: Session, pool: Pool) -> None:
+    """Note that a pool was read before anything else of it: if it is the same when it is locked, so is all the rest."""
+    session.info.setdefault(SEEN, {})[pool.id] = pool.revision
 
 
 def _forget_rows(session: OrmSession, pool_id: int) -> None:
@@ -252,7 +281,7 @@ def _keep(session: OrmSession, row: object) -> None:
 @event.listens_for(Session, "after_soft_rollback")
 def _forget_locks(session: OrmSession, _transaction: object) -> None:
     """Let a savepoint that is rolled back take the locks with it that were taken in it."""
-    session.info.pop(LOCKED_POOLS, None)
+    session.info.get(LOCKED_POOLS, set()).intersection_update(session.info.get(LOCKED_BEFORE, ()))
 
 
 def pool_of(session: Session, row: PoolRow) -> Pool:

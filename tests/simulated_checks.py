@@ -186,7 +186,7 @@ def _holds(session: Session, pool: Pool) -> None:
     for want in session.exec(select(Want).where(Want.pool_id == pool.id, col(Want.ended_at).is_(None))):
         expected[want.member_id] += want.units * (want.maximum or 0)
     for member in session.exec(select(Member).where(Member.pool_id == pool.id)):
-        held = ledger.held(session, member)
+        held = ledger.standing(session, member).held
         if held != expected[member.id]:
             raise FailureError("holds are not what the wants hold", f"{member.name}: {held}, {expected[member.id]}")
 

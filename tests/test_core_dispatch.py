@@ -146,7 +146,7 @@ def test_a_fault_in_an_event_without_a_sender_is_set_aside_quietly(
 
 def test_a_store_out_of_reach_is_no_fault_of_the_event(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     player = on_stage(store)
-    monkeypatch.setattr("core.chat.inbox.next_waiting", lambda _: 1 / 0)
+    monkeypatch.setattr("core.chat.inbox.waiting", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         dispatch_next(player.house, player.now)
 

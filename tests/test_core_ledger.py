@@ -306,7 +306,6 @@ def plans_of(session: Session, call: Any) -> list[str]:
         ("balance", ("pool", "commons"), {"(pool_id=? AND to_id=?)", "(pool_id=? AND from_id=?)"}),
         ("balances", ("pool",), {"(pool_id=?)"}),
         ("recognised", ("pool",), {"(pool_id=?)"}),
-        ("recognised_of", ("member",), {"(pool_id=? AND to_id=?)", "(pool_id=? AND from_id=?)"}),
     ],
 )
 def test_sums_are_read_from_an_index_alone(
@@ -317,14 +316,14 @@ def test_sums_are_read_from_an_index_alone(
         number = count()
         for _time in range(50):
             books.make(f"k{next(number)} effort commons>ana 5, k{next(number)} cost ben>commons 5")
-        values = {"pool": books.pool.id, "ana": books.ana.id, "commons": None, "member": books.ana}
+        values = {"pool": books.pool.id, "ana": books.ana.id, "commons": None}
         plans = plans_of(session, lambda: getattr(ledger, name)(session, *(values[one] for one in arguments)))
     assert len(plans) == 2
     used = {re.sub(r"SEARCH transfer USING COVERING INDEX transfer_(to|from) ", "", plan) for plan in plans}
     assert used == expected
 
 
-def test_a_key_and_the_holds_of_a_member_are_looked_up(file_store: Store) -> None:
+def test_a_key_is_looked_up(file_store: Store) -> None:
     with file_store.write() as session:
         books = Books(session)
         books.make("a effort commons>ana 5")
@@ -332,6 +331,15 @@ def test_a_key_and_the_holds_of_a_member_are_looked_up(file_store: Store) -> Non
         assert [re.sub(r"USING INDEX \w+", "USING", plan) for plan in plans] == [
             "SEARCH transfer USING (pool_id=? AND key=?)"
         ]
-        assert plans_of(session, lambda: ledger.held(session, books.ana)) == [
-            "SEARCH want USING INDEX want_standing (pool_id=? AND member_id=?)"
-        ]
+
+
+def test_where_a_member_stands_is_read_from_indexes_at_once(file_store: Store) -> None:
+    with file_store.write() as session:
+        books = Books(session)
+        books.make("a effort commons>ana 5")
+        plans = plans_of(session, lambda: ledger.standing(session, books.ana))
+    assert [plan for plan in plans if plan.startswith(("SEARCH", "SCAN")) and "anon" not in plan] == [
+        "SEARCH transfer USING COVERING INDEX transfer_to (pool_id=? AND to_id=?)",
+        "SEARCH transfer USING COVERING INDEX transfer_from (pool_id=? AND from_id=?)",
+        "SEARCH want USING INDEX want_standing (pool_id=? AND member_id=?)",
+    ]

@@ -141,7 +141,7 @@ def _nothing_is_theirs_twice(village: Village, kept: Member) -> None:
     held = 0
     for want in session.exec(select(Want).where(Want.member_id == kept.id, col(Want.ended_at).is_(None))):
         held += want.units * (want.maximum or 0)
-    assert held == ledger.held(session, kept)
+    assert held == ledger.standing(session, kept).held
     for task in session.exec(select(Task)):
         own = [claim for claim in claims_of(session, task) if claim.member_id == kept.id]
         assert sum(claim.confirmed_at is None for claim in own) <= 1

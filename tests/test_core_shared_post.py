@@ -55,13 +55,11 @@ def keep(store: Store, *events: tuple[str, str]) -> None:
 
 
 def take(session: Session) -> str:
-    row = inbox.next_waiting(session)
-    return row.event_id if row is not None else ""
+    return "".join(row.event_id for row in inbox.waiting(session, 1))
 
 
 def done(session: Session) -> None:
-    row = inbox.next_waiting(session)
-    assert row is not None
+    (row,) = inbox.waiting(session, 1)
     row.done_at = NOW
     session.flush()
 

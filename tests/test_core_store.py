@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlmodel import Session, SQLModel, col, func, select
 
+from core import bulk
 from core.store import Store, Trouble, add, add_now, lock_pool, pool_of, trouble_of
 from core.tables import Good, Pool
 from core.tables_chat import Meta, Person
@@ -64,19 +65,19 @@ def asked(store: Store) -> Iterator[list[str]]:
 @pytest.mark.parametrize(
     ("url", "path", "driver"),
     [
-        ("sqlite:///some/dpool.db", Path("some/dpool.db"), "sqlite"),
-        ("sqlite:////var/dpool.db", Path("/var/dpool.db"), "sqlite"),
-        ("sqlite://", None, "sqlite"),
-        ("sqlite:///:memory:", None, "sqlite"),
-        ("postgres://ana@host/dpool", None, "postgresql+psycopg"),
-        ("postgresql://ana@host/dpool", None, "postgresql+psycopg"),
-        ("postgresql+psycopg://ana@host/dpool", None, "postgresql+psycopg"),
+        ("sqlite:///some/dpool.db", Path("some/dpool.db"), "sqlite+dpool"),
+        ("sqlite:////var/dpool.db", Path("/var/dpool.db"), "sqlite+dpool"),
+        ("sqlite://", None, "sqlite+dpool"),
+        ("sqlite:///:memory:", None, "sqlite+dpool"),
+        ("postgres://ana@host/dpool", None, "postgresql+dpool"),
+        ("postgresql://ana@host/dpool", None, "postgresql+dpool"),
+        ("postgresql+psycopg://ana@host/dpool", None, "postgresql+dpool"),
     ],
 )
 def test_a_url_says_where_the_store_is(url: str, path: Path | None, driver: str) -> None:
     store = Store(url)
     assert (store.url, store.path, store.engine.url.drivername) == (url, path, driver)
-    assert store.is_sqlite == (driver == "sqlite")
+    assert store.is_sqlite == driver.startswith("sqlite")
 
 
 def test_on_a_server_a_reader_has_one_view_and_no_leave_to_write() -> None:
@@ -116,6 +117,36 @@ def test_a_savepoint_takes_back_its_own_part_only(store: Store) -> None:
             add_and_stop(session)
     with store.read() as session:
         assert count_people(session) == 1
+
+
+def test_a_savepoint_is_set_when_something_is_written_in_it(store: Store) -> None:
+    with store.write() as session:
+        assert count_people(session) == 0
+        with asked(store) as statements:
+            with pytest.raises(StopError), session.begin_nested():
+                count_people(session)
+                raise StopError
+            with session.begin_nested():
+                count_people(session)
+        assert statements == [statements[0], statements[0]]
+        with session.begin_nested():
+            add_now(session, Person())
+        with pytest.raises(StopError), session.begin_nested(), session.begin_nested():
+            add_and_stop(session)
+        with session.begin_nested():
+            with pytest.raises(StopError), session.begin_nested():
+                raise StopError
+            session.add(Person())
+        assert count_people(session) == 2
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_rows_copied_to_a_server_belong_to_their_savepoint(server_store: Store, count: int) -> None:
+    with server_store.write() as session:
+        with pytest.raises(StopError), session.begin_nested():
+            bulk.insert(session, Meta, ("key", "value"), [(str(number), "") for number in range(count)])
+            raise StopError
+        assert session.exec(select(func.count()).select_from(Meta)).one() == 0
 
 
 def test_a_reader_sees_one_state_whatever_is_written_meanwhile(store: Store) -> None:

@@ -18,7 +18,7 @@ from core.tables_chat import Account, Chat, Person
 from core.timetable import Timetable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from sqlmodel import Session
@@ -81,9 +81,12 @@ class Desk:
     def member_ids(self, person_id: int) -> dict[int, int]:
         """Return a person's number as a member of each pool they are in, by pool, as it was when first asked for."""
         if person_id not in self._member_ids:
-            found = memberships_of_person(self.session, person_id)
-            self._member_ids[person_id] = {one.pool_id: one.id for one in found}
+            self.know(person_id, memberships_of_person(self.session, person_id))
         return self._member_ids[person_id]
+
+    def know(self, person_id: int, members: Iterable[Member]) -> None:
+        """Take over what has been asked for: a person as a member of every pool they are in."""
+        self._member_ids[person_id] = {one.pool_id: one.id for one in members}
 
     def _zone(self, pool: Pool | None) -> ZoneInfo:
         return PoolSettings(pool.settings).timezone if pool is not None else UTC_ZONE

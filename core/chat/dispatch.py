@@ -1,6 +1,6 @@
 """Dispatch: events of the inbox, each in one transaction. Effects, answers and "done" commit together or not at all.
 
-Where many wait in a file, some share a transaction; it is as if each had its own, committed at the same moment.
+Where many wait, some share a transaction; it is as if each had its own, committed at the same moment.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from core.chat import comings, inbox, outbox
 from core.chat.desk import Desk
 from core.chat.handling import Handling, House
 from core.chat.message import Event, Incoming, Message, Priority
-from core.identity import account_of, chat_of
-from core.store import Trouble, announce, trouble_of
+from core.identity import account_of, chat_of, speaker_of
+from core.store import OtherPoolError, Trouble, announce, trouble_of
 from core.tables_chat import Inbox
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ __all__ = ["House", "dispatch_all", "dispatch_next", "dispatch_some"]
 log = logging.getLogger(__name__)
 FAULTS_MAX = 3
 CONFLICTS_MAX = 10  # in a row, of one event
-TOGETHER_MAX = 5  # on a file: a commit costs less for each, and who brings more waits some milliseconds
+TOGETHER_MAX = 5  # a commit costs less for each, and who brings more waits some milliseconds
 CHANGED = "dpool_changed"  # what is announced when something else may be due
 PEOPLE = frozenset({Incoming.TEXT, Incoming.PRESS})  # somebody waits for an answer
 
@@ -65,14 +65,24 @@ def dispatch_some(house: House, now: datetime, count: int = TOGETHER_MAX) -> int
 
 
 def _dispatch(house: House, now: datetime, count: int, begun: list[int]) -> None:
-    """Handle events, each in a session of its own as if it were alone; `begun` are those that it came to."""
+    """Handle events, each in a session of its own as if it were alone; `begun` are those that it came to.
+
+    All are about one pool, so that nobody has one and waits for another: the rest is left for the next time.
+    """
+    left: set[str] = set()
     with house.store.together() as session_of_next:
         with session_of_next() as session:
             rows = inbox.waiting(session, count)
         for row in rows:
+            if row.chat in left:
+                continue
             begun.append(row.id)
-            with session_of_next() as session:
-                _handle(house, session, row, now)
+            try:
+                with session_of_next() as session:
+                    _handle(house, session, row, now)
+            except OtherPoolError:
+                begun.pop()
+                left.add(row.chat)
         if rows:
             with session_of_next() as session:
                 inbox.done(session, begun, now)
@@ -116,8 +126,11 @@ def _apologise(house: House, session: Session, row: Inbox, now: datetime) -> Non
 def _handle(house: House, session: Session, row: Inbox, now: datetime) -> None:
     event = Event.from_json(row.payload)
     desk = Desk(session, now, f"in:{row.id}", language=house.language)
-    account = account_of(session, event.sender) if event.sender is not None else None
-    chat = chat_of(session, event.place, account)
+    if event.sender is None:
+        account, chat = None, chat_of(session, event.place)
+    else:
+        account, chat, members = speaker_of(session, event.sender, event.place)
+        desk.know(account.person_id, members)
     comings.open_up(session, event, chat)
     if comings.follow(house, desk, event, chat) or account is None:
         return

@@ -1,7 +1,7 @@
 """The inbox: events are kept here before the platform hears that they arrived, each once.
 
-On a server any number of processes dispatch, each event in one of them: whoever takes one locks its chat until the
-transaction ends, so that the next event of that chat waits and other chats go on.
+On a server any number of processes dispatch, each event in one of them: whoever takes some locks their chats until the
+transaction ends, so that the next events of these chats wait and other chats go on.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ RECEIVE = {
     for dialect, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
 }
 WAITING = select(Inbox).where(col(Inbox.done_at).is_(None)).order_by(col(Inbox.id))
-WAITING_IN_CHAT = WAITING.where(Inbox.chat == bindparam("chat")).limit(1).with_for_update()
+WAITING_IN_CHATS = WAITING.where(col(Inbox.chat).in_(bindparam("chats", expanding=True))).with_for_update()
 # The offset keeps the server from trying the lock of any chat before it is the next one's turn.
 IN_TURN = WAITING.with_only_columns(col(Inbox.chat)).where(col(Inbox.chat).not_in(bindparam("passed", expanding=True)))
 TURNS = IN_TURN.offset(0).subquery()
-FREE_CHAT = select(TURNS.c.chat).where(func.pg_try_advisory_xact_lock(CHAT_LOCK, func.hashtext(TURNS.c.chat))).limit(1)
+FREE_CHATS = select(TURNS.c.chat).where(func.pg_try_advisory_xact_lock(CHAT_LOCK, func.hashtext(TURNS.c.chat)))
 RECEIVED = "dpool_received"  # what is announced when an event has been kept
 
 
@@ -47,26 +47,18 @@ def receive(session: Session, platform: str, event_id: str, chat: str, payload: 
     return is_new
 
 
-def next_waiting(session: Session) -> Inbox | None:
-    """Return the oldest event that is not dispatched yet; on a server, of the chats that nobody else is at."""
-    if not is_on_server(session):
-        return session.exec(WAITING.limit(1)).first()
-    passed: list[str] = []
-    while (chat := session.exec(FREE_CHAT, params={"passed": passed}).first()) is not None:
-        # Only now is it sure that whoever had the chat before has committed.
-        row = session.exec(WAITING_IN_CHAT, params={"chat": chat}).first()
-        if row is not None:
-            return row
-        passed.append(chat)
-    return None
-
-
 def waiting(session: Session, count: int) -> list[Inbox]:
-    """Return the oldest events that are not dispatched yet; on a server one, since it locks the chat it is of."""
-    if count > 1 and not is_on_server(session):
+    """Return the oldest events that are not dispatched yet; on a server, of the chats that nobody else is at."""
+    if not is_on_server(session):
         return list(session.exec(WAITING.limit(count)))
-    row = next_waiting(session)
-    return [] if row is None else [row]
+    passed: list[str] = []
+    while chats := list(session.exec(FREE_CHATS.limit(count), params={"passed": passed})):
+        # Only now is it sure that whoever had these chats before has committed.
+        rows = list(session.exec(WAITING_IN_CHATS.limit(count), params={"chats": chats}))
+        if rows:
+            return rows
+        passed += chats
+    return []
 
 
 def done(session: Session, row_ids: Collection[int], now: datetime) -> None:
