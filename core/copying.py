@@ -122,8 +122,7 @@ def copy_into(
         raise DifferentCopyError(name_of(target), different)
     with target.write() as session:
         session.delete(session.get_one(Meta, MARK))
-        if not target.is_sqlite:
-            session.connection().execute(sql("ANALYZE"))  # or its first rounds would be planned for empty tables
+    target.analyse()  # or its first rounds would be planned for empty tables
     return wanted
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam
+from sqlalchemy import select as select_rows
 from sqlmodel import col, func, select, update
 
 from core.clean import clean
@@ -29,7 +30,7 @@ CHAT = select(Chat).where(
 )
 # All that a message from somebody known asks for first; one row for each pool they are in.
 KNOWN = (
-    select(Account, Person, Chat, Project, Member, Pool)
+    select_rows(Account, Person, Chat, Project, Member, Pool)
     .join(Person, col(Person.id) == col(Account.person_id))
     .join(
         Chat,
@@ -41,7 +42,7 @@ KNOWN = (
     .join(Project, (col(Project.pool_id) == Chat.pool_id) & (col(Project.id) == Chat.project_id), isouter=True)
     .join(Member, (col(Member.person_id) == Person.id) & col(Member.left_at).is_(None), isouter=True)
     .join(Pool, col(Pool.id) == Member.pool_id, isouter=True)
-    .where(Account.platform == bindparam("platform"), Account.user_id == bindparam("user_id"))
+    .where(col(Account.platform) == bindparam("platform"), col(Account.user_id) == bindparam("user_id"))
     .order_by(col(Member.pool_id))
     .with_for_update(read=True, of=Account)
 )
@@ -81,7 +82,7 @@ def speaker_of(session: Session, sender: Sender, place: Place) -> tuple[Account,
     """
     where = {"platform": sender.platform, "user_id": sender.user_id}
     here = {"chat_platform": place.platform, "address": place.address, "topic": place.topic}
-    rows = session.exec(KNOWN, params={**where, **here}).all()
+    rows = session.execute(KNOWN, {**where, **here}).all()
     if not rows:
         account = _new_account(session, sender)
         return account, chat_of(session, place, account), []

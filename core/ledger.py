@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, func, union_all
 from sqlmodel import case, col, select
@@ -114,19 +114,17 @@ def _side(side: int | None, kinds: tuple[TransferKind, ...], sign: int) -> Selec
     return select(*amounts).where(Transfer.pool_id == bindparam("pool_id"), col(side) == bindparam("member_id"))
 
 
-def _sum(column: Any) -> Any:
-    return func.coalesce(func.sum(column), 0)
-
-
 # Every want asks for these, so they are built once.
 SIDES = union_all(*(_side(*one) for one in RECOGNITION)).subquery()
-HELD = select(_sum(col(Want.units) * func.coalesce(Want.maximum, 0))).where(
+HELD = select(func.coalesce(func.sum(col(Want.units) * func.coalesce(Want.maximum, 0)), 0)).where(
     Want.pool_id == bindparam("pool_id"),
     Want.member_id == bindparam("member_id"),
     col(Want.ended_at).is_(None),
     Want.good_id != bindparam("but_good_id"),
 )
-OWN = select(_sum(SIDES.c.amount), _sum(SIDES.c.effort), HELD.scalar_subquery())
+OWN = select(
+    func.coalesce(func.sum(SIDES.c.amount), 0), func.coalesce(func.sum(SIDES.c.effort), 0), HELD.scalar_subquery()
+)
 
 
 def recognised(session: Session, pool_id: int) -> dict[int, int]:

@@ -1,28 +1,49 @@
 """Savepoints that are set when something is written in them: most commands only read, or are refused before they write.
 
 The dialects of both stores are SQLAlchemy's own but for that. What is only read in a savepoint outlasts its rollback,
-locks included.
+locks included. Those that were set end with the transaction.
 """
 
 from __future__ import annotations
 
 from selectors import EVENT_READ, DefaultSelector
-from typing import Any
+from typing import TYPE_CHECKING, Protocol, cast
 from weakref import WeakKeyDictionary
 
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
-from sqlalchemy.engine import Connection
 from sqlalchemy.engine.default import DefaultDialect
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from socket import socket
+
+    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine.default import DefaultExecutionContext
+    from sqlalchemy.engine.interfaces import (
+        DBAPIConnection,
+        DBAPICursor,
+        ExecutionContext,
+        _DBAPIMultiExecuteParams,
+    )
 
 FILE = "sqlite+dpool"
 SERVER = "postgresql+dpool"
 PUT_OFF: WeakKeyDictionary[Connection, list[str]] = WeakKeyDictionary()
 
 
+class ServerCursor(Protocol):
+    """What psycopg's cursor takes besides: without a plan of its own, several statements are sent at once."""
+
+    def execute(self, query: str, *, prepare: bool) -> object:
+        """Execute statements."""
+
+
 class LateSavepoints(DefaultDialect):
     """A dialect that puts a savepoint off until something is written in it."""
+
+    supports_statement_cache = True
 
     def do_savepoint(self, connection: Connection, name: str) -> None:
         """Remember a savepoint."""
@@ -31,23 +52,47 @@ class LateSavepoints(DefaultDialect):
     def do_rollback_to_savepoint(self, connection: Connection, name: str) -> None:
         """Go back to a savepoint; where it was not set, there is nothing to take back."""
         if not _dropped(connection, name):
-            super().do_rollback_to_savepoint(connection, name)
+            PUT_OFF.pop(connection, None)
+            connection.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {name}")
 
     def do_release_savepoint(self, connection: Connection, name: str) -> None:
-        """Let what was written since a savepoint be part of what it is in; the end of the transaction releases all."""
+        """Let what was written since a savepoint be part of what it is in."""
         _dropped(connection, name)
 
-    def do_execute(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
-        """Execute a statement; before one that writes, the savepoints that were put off are set."""
-        if context is not None and _writes(context):
-            _set(context.root_connection, cursor)
-        super().do_execute(cursor, statement, parameters, context)
+    def do_execute(
+        self,
+        cursor: DBAPICursor,
+        statement: str,
+        parameters: Sequence[object] | Mapping[str, object] | None,
+        context: ExecutionContext | None = None,
+    ) -> None:
+        """Execute a statement; before one that writes, set the savepoints that were put off."""
+        if context is not None and _writes(cast("DefaultExecutionContext", context)):
+            self.set_late(context.root_connection, cursor)
+        cursor.execute(statement, parameters)
 
-    def do_executemany(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
+    def do_executemany(
+        self,
+        cursor: DBAPICursor,
+        statement: str,
+        parameters: _DBAPIMultiExecuteParams,
+        context: ExecutionContext | None = None,
+    ) -> None:
         """Execute a statement many times, as above."""
-        if context is not None and _writes(context):
-            _set(context.root_connection, cursor)
-        super().do_executemany(cursor, statement, parameters, context)
+        if context is not None and _writes(cast("DefaultExecutionContext", context)):
+            self.set_late(context.root_connection, cursor)
+        cursor.executemany(statement, parameters)
+
+    def set_late(self, connection: Connection, cursor: DBAPICursor) -> None:
+        """Set the savepoints that were put off."""
+        statements = [f"SAVEPOINT {name}" for name in PUT_OFF.pop(connection, ())]
+        if statements:
+            self.set_all(cursor, statements)
+
+    def set_all(self, cursor: DBAPICursor, statements: Sequence[str]) -> None:
+        """Execute statements that set savepoints."""
+        for statement in statements:
+            cursor.execute(statement)
 
 
 class FileDialect(LateSavepoints, SQLiteDialect_pysqlite):
@@ -61,33 +106,26 @@ class ServerDialect(LateSavepoints, PGDialect_psycopg):
 
     supports_statement_cache = True
 
-    def do_ping(self, dbapi_connection: Any) -> bool:
+    def set_all(self, cursor: DBAPICursor, statements: Sequence[str]) -> None:
+        """Execute statements that set savepoints, in one go."""
+        cast("ServerCursor", cursor).execute(";".join(statements), prepare=False)
+
+    def do_ping(self, dbapi_connection: DBAPIConnection) -> bool:
         """Tell whether a connection holds, without asking: one that broke has something to read before it is used."""
         with DefaultSelector() as selector:
-            selector.register(dbapi_connection, EVENT_READ)
+            selector.register(cast("socket", dbapi_connection), EVENT_READ)
             return not selector.select(0)
 
 
 def set_now(connection: Connection) -> None:
     """Set the savepoints that were put off, before something is written past SQLAlchemy."""
     if connection in PUT_OFF:
-        _set(connection, connection.connection.cursor())
+        cast("LateSavepoints", connection.dialect).set_late(connection, connection.connection.cursor())
 
 
-def _writes(context: Any) -> bool:
+def _writes(context: DefaultExecutionContext) -> bool:
     """Tell whether a statement may write: text is not looked into."""
     return context.compiled is None or context.isinsert or context.isupdate or context.isdelete
-
-
-def _set(connection: Connection, cursor: Any) -> None:
-    names = PUT_OFF.pop(connection, ())
-    if not names:
-        return
-    if connection.dialect.name == "sqlite":
-        for name in names:
-            cursor.execute(f"SAVEPOINT {name}")
-    else:
-        cursor.execute(";".join(f"SAVEPOINT {name}" for name in names), prepare=False)
 
 
 def _dropped(connection: Connection, name: str) -> bool:

@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlmodel import Session, SQLModel, col
+from sqlmodel import select as select_of
 
 from core import savepoints
 from core.tables import Pool, PoolRow
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection, Engine
     from sqlalchemy.orm import Session as OrmSession
+    from sqlalchemy.sql.functions import Function
 
 BUSY_SECONDS_MAX = 15
 ANALYSED_ROWS_MAX = 1000  # of each index: enough to plan by, and done in a moment
@@ -64,6 +66,7 @@ SERVER_CONFLICTS = frozenset(
     {"40001", "40P01", "55P03", "23505"}
 )  # one of two was quicker, or each waited for the other
 LOCK = select(Pool).where(col(Pool.id) == bindparam("pool_id")).with_for_update()  # every command: built once
+REVISION = select_of(col(Pool.revision)).where(col(Pool.id) == bindparam("pool_id"))
 Row = TypeVar("Row", bound=SQLModel)
 
 
@@ -137,9 +140,12 @@ class Store:
             @contextmanager
             def part() -> Iterator[Session]:
                 info = {LOCKED_POOLS: locked, LOCKED_BEFORE: frozenset(locked)}
-                with Session(
-                    connection, expire_on_commit=False, join_transaction_mode="create_savepoint", info=info
-                ) as session, session.begin():
+                with (
+                    Session(
+                        connection, expire_on_commit=False, join_transaction_mode="create_savepoint", info=info
+                    ) as session,
+                    session.begin(),
+                ):
                     yield session
 
             yield part
@@ -151,14 +157,15 @@ class Store:
             yield session
 
     def analyse(self) -> None:
-        """Let a SQLite file count anew how its rows are spread, so that its queries are planned for their number.
+        """Count anew how the rows are spread, so that queries are planned for their number.
 
-        A server does so by itself. Connections read it when they are opened.
+        A server does so by itself, within some minutes. Connections to a file read it when they are opened.
         """
-        if self.path is not None:
-            with self.engine.begin() as connection:
+        with self.engine.begin() as connection:
+            if self.is_sqlite:
                 connection.exec_driver_sql(f"PRAGMA analysis_limit={ANALYSED_ROWS_MAX}")
-                connection.exec_driver_sql("ANALYZE")
+            connection.exec_driver_sql("ANALYZE")
+        if self.path is not None:
             self.engine.dispose()
 
     def close(self) -> None:
@@ -171,6 +178,15 @@ class OtherPoolError(Exception):
 
     def __init__(self, pool_id: int) -> None:
         """Name the other pool."""
+        super().__init__(pool_id)
+        self.pool_id = pool_id
+
+
+class ChangedMeanwhileError(Exception):
+    """A pool that was read without its lock is not as it was any more."""
+
+    def __init__(self, pool_id: int) -> None:
+        """Name the pool."""
         super().__init__(pool_id)
         self.pool_id = pool_id
 
@@ -212,7 +228,12 @@ def is_on_server(session: OrmSession) -> bool:
 def announce(session: Session, *words: str) -> None:
     """Wake whoever listens for these words in other processes, with the commit. On a file there is nobody."""
     if is_on_server(session):
-        session.connection().execute(select(*(func.pg_notify(word, "") for word in words)))
+        session.connection().execute(select(*map(announced, words)))
+
+
+def announced(word: str) -> Function[str]:
+    """Return what a server does to announce a word, to be part of a statement."""
+    return func.pg_notify(word, "")
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -261,6 +282,25 @@ def _locked(session: OrmSession, pool_id: int) -> Pool | None:
 def see(session: Session, pool: Pool) -> None:
     """Note that a pool was read before anything else of it: if it is the same when it is locked, so is all the rest."""
     session.info.setdefault(SEEN, {})[pool.id] = pool.revision
+
+
+def seen_pool(session: Session, pool_id: int) -> Pool | None:
+    """Return a pool without its lock, if it was noted as seen: for what only reads."""
+    return session.get(Pool, pool_id) if pool_id in session.info.get(SEEN, {}) else None
+
+
+def is_unchanged(session: Session, pool_id: int) -> bool:
+    """Lock a pool; tell whether what was read of it before shows it as it is."""
+    is_mine = not is_on_server(session) or pool_id in session.info.get(LOCKED_POOLS, ())
+    return lock_pool(session, pool_id).revision == session.info.get(SEEN, {}).get(pool_id) or is_mine
+
+
+def require_unchanged(session: Session, pool_id: int) -> None:
+    """Make sure that all that was read of a pool shows one state of it. Raises ChangedMeanwhileError."""
+    if not is_on_server(session) or pool_id in session.info.get(LOCKED_POOLS, ()):
+        return
+    if session.exec(REVISION, params={"pool_id": pool_id}).one() != session.info[SEEN][pool_id]:
+        raise ChangedMeanwhileError(pool_id)
 
 
 def _forget_rows(session: OrmSession, pool_id: int) -> None:

@@ -101,7 +101,7 @@ def test_a_message_may_stop_being_a_card(store: Store) -> None:
         message = Message(Text.of("x"), subject="task 9")
         number = post(session, room, message, Priority.ASK, "k", NOW)
         assert number is not None
-        cards.place(session, 1, room, number, message)
+        cards.place(session, 1, room, number, message, NOW)
         session.flush()
         cards.release(session, 1, {"task 9"}, {number})
         session.flush()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
-from core.chat.command import Who
+from core.chat.command import Command, Who
 from core.errors import (
     NoPoolError,
     NoProjectError,
@@ -27,7 +27,7 @@ from core.members import (
     require_maintainer,
     require_steward,
 )
-from core.store import lock_pool
+from core.store import lock_pool, seen_pool
 from core.tables import Member, Pool, Project
 from core.tables_chat import Person
 
@@ -35,14 +35,18 @@ if TYPE_CHECKING:
     from core.chat.context import Context
 
 
-def admit(context: Context, who: Who, pool_id: int = 0, project_id: int = 0) -> None:
+def admit(context: Context, command: Command, pool_id: int = 0, project_id: int = 0) -> None:
     """Find the pool, project and member that a command is about and make sure that the sender may.
 
-    In a channel anyone joins the pool by using a command. `pool_id` and `project_id` are what a button carries.
+    In a channel anyone joins the pool by using a command. `pool_id` and `project_id` are what a button carries. What
+    only reads does not wait for the pool's lock: `core.store.require_unchanged` tells whether it read one state.
     """
-    pool = _pool(context, who, pool_id)
-    if pool is None:
+    who = command.who
+    chosen = _pool(context, who, pool_id)
+    if not chosen:
         return
+    pool = seen_pool(context.session, chosen) if command.only_reads else None
+    pool = pool or lock_pool(context.session, chosen)
     project = _project(context, pool, project_id)
     context.enter(pool, project)
     if who is Who.ALL:
@@ -72,15 +76,15 @@ def ask_to_join(context: Context) -> None:
     _join(context, lock_pool(context.session, context.pool_id), context.project if context.has_project else None)
 
 
-def _pool(context: Context, who: Who, pool_id: int) -> Pool | None:
+def _pool(context: Context, who: Who, pool_id: int) -> int:
     chosen = pool_id or home_of(context.session, context.chat).pool_id or 0
     if not chosen and context.is_private:
         chosen = _pool_of_person(context, who)
     if not chosen:
         if who is Who.ALL:
-            return None
+            return 0
         raise NoPoolError
-    return lock_pool(context.session, chosen)
+    return chosen
 
 
 def _pool_of_person(context: Context, who: Who) -> int:

@@ -13,7 +13,7 @@ from sqlmodel import SQLModel, col, delete, func, select, update
 
 from core.chat import views
 from core.chat.message import Message
-from core.store import is_on_server
+from core.store import is_on_server, is_unchanged
 from core.tables import Good
 from core.tables_chat import Card, Mark
 from core.tasks import find_task
@@ -63,14 +63,20 @@ def face(session: Session, say: Say, pool_id: int, subject: str) -> Message:
     return Message(text, choices, views.good_answers(good), subject)
 
 
-def place(session: Session, pool_id: int, chat: Chat, outbox_id: int, message: Message) -> None:
-    """Make a message the live card of its subject in its chat; an older card there follows no more."""
+def place(session: Session, pool_id: int, chat: Chat, outbox_id: int, message: Message, now: datetime) -> None:
+    """Make a message the live card of its subject in its chat; an older card there follows no more.
+
+    If it shows what was read before others changed the pool, it is to be drawn anew.
+    """
+    marked_at = None if is_unchanged(session, pool_id) else now
     for old in session.exec(
         select(Card).where(Card.pool_id == pool_id, Card.subject == message.subject, Card.chat_id == chat.id)
     ):
         session.delete(old)
     shown = Message(message.text, message.choices, message.answers, message.subject).to_json()
-    session.add(Card(pool_id=pool_id, subject=message.subject, chat_id=chat.id, outbox_id=outbox_id, shown=shown))
+    card = Card(pool_id=pool_id, subject=message.subject, chat_id=chat.id, outbox_id=outbox_id, shown=shown)
+    card.marked_at = marked_at
+    session.add(card)
 
 
 def release(session: Session, pool_id: int, subjects: Collection[str], outbox_ids: Collection[int]) -> None:

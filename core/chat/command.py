@@ -48,6 +48,11 @@ class Command:
     hidden: bool = False
     aliases: tuple[str, ...] = ()
 
+    @property
+    def only_reads(self) -> bool:
+        """Tell whether it changes nothing of a pool, but that people join by speaking."""
+        return self.press is Press.AGAIN
+
     def usage(self, prefix: str = "/") -> str:
         """Return how it is typed; what only buttons add is not for typing."""
         return usage(self.name, [one for one in self.parameters if one.name not in ADDED_BY_BUTTONS], prefix)

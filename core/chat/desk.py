@@ -100,7 +100,7 @@ class Desk:
             self.session, chat, message, priority, f"{self.key}:{self._count}", self.now, not_before=not_before
         )
         if number is not None and message.subject and pool_id and not message.edits:
-            cards.place(self.session, pool_id, chat, number, message)
+            cards.place(self.session, pool_id, chat, number, message, self.now)
             self._fresh.append(number)
         return number
 

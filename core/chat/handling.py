@@ -20,6 +20,7 @@ from core.clean import shorten
 from core.errors import NotAdmittedError, Refusal, UnknownCodeError
 from core.identity import private_chat
 from core.numbers import NumberBoundsError, tries_number
+from core.store import ChangedMeanwhileError, lock_pool, require_unchanged
 from core.tables_chat import Account, Card, Chat, Delivery, Person
 from core.tables_chat import Press as PressRow
 
@@ -234,12 +235,18 @@ class Handling:
         access.remember(context, pool_id)
         try:
             with self.session.begin_nested():
-                access.admit(context, command.who, pool_id, project_id)
+                access.admit(context, command, pool_id, project_id)
                 values = arguments.read(rest, command.parameters, context.now, context.say.zone)
                 if "code" in values:
                     codes.check_tries(self.account, context.now)
                 replies = context.run(command, values)
                 self.session.flush()
+                if command.only_reads and context.has_pool:
+                    require_unchanged(self.session, context.pool_id)
+        except ChangedMeanwhileError as error:
+            self.session.expire_all()
+            lock_pool(self.session, error.pool_id)
+            return self.run_command(self.context(context.text), pool_id, project_id, answer_silence=answer_silence)
         except Refusal as refusal:
             self.session.expire_all()
             self._refuse(context, refusal, context.pool_id if context.has_pool else pool_id)

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import SQLModel, col, func, select, update
 
-from core.store import announce, is_on_server
+from core.store import announced, is_on_server
 from core.tables_chat import Inbox
 
 if TYPE_CHECKING:
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 CHAT_LOCK = 0x64706301  # "dpc" and a number: the class of the locks on chats
 INBOX = SQLModel.metadata.tables["inbox"]
+RECEIVED = "dpool_received"  # what is announced when an event has been kept
 RECEIVE = {
-    dialect: insert(INBOX).values(fault="").on_conflict_do_nothing().returning(INBOX.c.id)
-    for dialect, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+    "sqlite": sqlite.insert(INBOX).values(fault="").on_conflict_do_nothing().returning(INBOX.c.id),
+    "postgresql": postgresql.insert(INBOX).values(fault="").on_conflict_do_nothing().returning(announced(RECEIVED)),
 }
 WAITING = select(Inbox).where(col(Inbox.done_at).is_(None)).order_by(col(Inbox.id))
 WAITING_IN_CHATS = WAITING.where(col(Inbox.chat).in_(bindparam("chats", expanding=True))).with_for_update()
@@ -34,17 +35,13 @@ WAITING_IN_CHATS = WAITING.where(col(Inbox.chat).in_(bindparam("chats", expandin
 IN_TURN = WAITING.with_only_columns(col(Inbox.chat)).where(col(Inbox.chat).not_in(bindparam("passed", expanding=True)))
 TURNS = IN_TURN.offset(0).subquery()
 FREE_CHATS = select(TURNS.c.chat).where(func.pg_try_advisory_xact_lock(CHAT_LOCK, func.hashtext(TURNS.c.chat)))
-RECEIVED = "dpool_received"  # what is announced when an event has been kept
 
 
 def receive(session: Session, platform: str, event_id: str, chat: str, payload: dict[str, Any], now: datetime) -> bool:
     """Keep an event; return whether it is new. `chat` is what order is kept in."""
     connection = session.connection()
     row = {"platform": platform, "event_id": event_id, "chat": chat, "payload": payload, "received_at": now}
-    is_new = connection.execute(RECEIVE[connection.dialect.name], row).first() is not None
-    if is_new:
-        announce(session, RECEIVED)
-    return is_new
+    return connection.execute(RECEIVE[connection.dialect.name], row).first() is not None
 
 
 def waiting(session: Session, count: int) -> list[Inbox]:

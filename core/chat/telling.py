@@ -56,7 +56,8 @@ class Telling:
             self._outcomes = own_report.by_member(self._outcome)
         while told_id is not None:
             told_id = self._step(told_id, self._tell_members)
-        self._house.store.analyse()  # a round is what a pool grows by
+        if self._house.store.is_sqlite:
+            self._house.store.analyse()  # a round is what a pool grows by
 
     def _row(self, session: Session) -> Round:
         query = select(Round).where(Round.pool_id == self._key[0], Round.id == self._key[1])

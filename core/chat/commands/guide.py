@@ -58,7 +58,7 @@ def _linked(context: Context, verb: str, rest: str) -> list[Reply] | None:
     if found is None or (verb == "run" and found[0].press is not Press.AGAIN):
         return None
     command, words = found
-    access.admit(context, command.who)
+    access.admit(context, command)
     return context.run(command, arguments.read(words, command.parameters, context.now, context.say.zone))
 
 

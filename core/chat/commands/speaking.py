@@ -87,5 +87,5 @@ def only(context: Context, person: int, words: str) -> list[Reply]:
     command, rest = found
     if person != context.account.person_id:
         raise NotYourButtonError(command.name)
-    access.admit(context, command.who, context.pool_id if context.has_pool else 0)
+    access.admit(context, command, context.pool_id if context.has_pool else 0)
     return context.run(command, arguments.read(rest, command.parameters, context.now, context.say.zone))
