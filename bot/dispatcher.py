@@ -54,15 +54,15 @@ class Dispatcher:
 
     def run_now(self) -> None:
         """Dispatch everything that waits, in this thread."""
-        count = 0
+        total, may_be_more = 0, True
         with self._lock:
-            began = monotonic()
-            while not self._is_told_to_stop.is_set() and (handled := dispatch_some(self._house, self._clock())):
-                count += handled
-                for _ in range(handled):
-                    self.on_dispatched((monotonic() - began) / handled)
+            while may_be_more and not self._is_told_to_stop.is_set():
                 began = monotonic()
-        if count:
+                count, may_be_more = dispatch_some(self._house, self._clock())
+                for _ in range(count):
+                    self.on_dispatched((monotonic() - began) / count)
+                total += count
+        if total:
             self.on_done()
 
     def _run(self) -> None:

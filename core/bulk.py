@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from core import savepoints
+from core import dialects
 from core.columns import EPOCH, MICROSECOND
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def insert(session: Session, table: type[SQLModel], columns: Sequence[str], rows
         if batch:
             connection.exec_driver_sql(f'INSERT INTO "{_name(table)}" ({names}) VALUES ({marks})', batch)
         return
-    savepoints.set_now(connection)
+    dialects.set_now(connection)
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy(f'COPY "{_name(table)}" ({names}) FROM STDIN') as copy:
         for row in rows:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlmodel import Session, SQLModel, col
 from sqlmodel import select as select_of
 
-from core import savepoints
+from core import dialects
 from core.tables import Pool, PoolRow
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Store:
         self._next_turn, self._turn = Lock(), Lock()
         if self.is_sqlite:
             self.engine: Engine = create_engine(
-                parsed.set(drivername=savepoints.FILE),
+                parsed.set(drivername=dialects.FILE),
                 hide_parameters=True,  # they hold what people write, and errors end up in logs
                 connect_args={"timeout": busy_seconds},
             )
@@ -96,8 +96,9 @@ class Store:
             options: dict[str, Any] = {}
         else:
             # The driver that is installed, whatever the URL of a hosting service says.
-            parsed = parsed.set(drivername=savepoints.SERVER) if parsed.drivername in POSTGRES_NAMES else parsed
+            parsed = parsed.set(drivername=dialects.SERVER) if parsed.drivername in POSTGRES_NAMES else parsed
             options = {name: value for name, value in SERVER_OPTIONS.items() if name not in parsed.query}
+            options["cursor_factory"] = dialects.server_cursor()
             self.engine = create_engine(parsed, hide_parameters=True, pool_pre_ping=True, connect_args=options)
             options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reader = self.engine.execution_options(dpool_reads=True, **options)

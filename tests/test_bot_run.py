@@ -27,6 +27,7 @@ from bot.main import serve
 from bot.platforms import connectors
 from bot.scheduler import Scheduler
 from core.chat.commands import table
+from core.chat.dispatch import Dispatched
 from core.chat.handling import House
 from core.chat.message import Event, Incoming
 from core.chat.port import AdapterError
@@ -160,11 +161,11 @@ def test_dispatch_goes_on_after_a_fault(
     monkeypatch.setattr(dispatching, "FAULT_SECONDS", 0.01)
     done, calls = Flag(), []
 
-    def dispatch_some(_house: House, _now: datetime) -> int:
+    def dispatch_some(_house: House, _now: datetime) -> Dispatched:
         calls.append(1)
         if len(calls) == 1:
             raise OperationalError("select", {}, Exception("database is locked"))
-        return int(len(calls) == 2)
+        return Dispatched(int(len(calls) == 2), may_be_more=False)
 
     monkeypatch.setattr(dispatching, "dispatch_some", dispatch_some)
     dispatcher = Dispatcher(house_of(store), StillClock())

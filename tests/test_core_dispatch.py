@@ -87,7 +87,7 @@ def test_a_fault_among_many_undoes_nobody_elses(store: Store, place: int) -> Non
         for number, text in enumerate(texts):
             one = event(Incoming.TEXT, "bo", "bakery", text=text, ref=f"b{number}")
             inbox.receive(session, "console", f"b{number}", "console:bakery", one.to_json(), player.now)
-    while dispatch_some(player.house, player.now):
+    while dispatch_some(player.house, player.now).may_be_more:
         pass
     answers = [str(message.text).split(" · ", maxsplit=1)[0] for message in posted(store) if message.reply_to]
     jobs = [f"#{number + 1} Job {number}" for number in range(5)]

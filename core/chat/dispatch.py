@@ -6,14 +6,14 @@ Where many wait, some share a transaction; it is as if each had its own, committ
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from core.chat import comings, inbox, outbox
 from core.chat.desk import Desk
 from core.chat.handling import Handling, House
 from core.chat.message import Event, Incoming, Message, Priority
 from core.identity import account_of, chat_of, speaker_of
-from core.store import OtherPoolError, Trouble, announce, trouble_of
+from core.store import OtherPoolError, Trouble, trouble_of
 from core.tables_chat import Inbox
 
 if TYPE_CHECKING:
@@ -31,13 +31,20 @@ CHANGED = "dpool_changed"  # what is announced when something else may be due
 PEOPLE = frozenset({Incoming.TEXT, Incoming.PRESS})  # somebody waits for an answer
 
 
+class Dispatched(NamedTuple):
+    """How many events were handled, and whether more may wait."""
+
+    handled: int
+    may_be_more: bool
+
+
 def dispatch_next(house: House, now: datetime) -> bool:
     """Handle the oldest waiting event; return whether there was one."""
-    return dispatch_some(house, now, 1) > 0
+    return dispatch_some(house, now, 1).handled > 0
 
 
-def dispatch_some(house: House, now: datetime, count: int = TOGETHER_MAX) -> int:
-    """Handle the oldest waiting events, up to `count`, in one transaction; return how many were handled.
+def dispatch_some(house: House, now: datetime, count: int = TOGETHER_MAX) -> Dispatched:
+    """Handle the oldest waiting events, up to `count`, in one transaction.
 
     A fault of the program rolls everything back, and what came before is done without the event that has it. Alone,
     it is set aside after three faults and its sender told, once. When two processes get into each other's way it is
@@ -47,7 +54,7 @@ def dispatch_some(house: House, now: datetime, count: int = TOGETHER_MAX) -> int
     while True:
         begun: list[int] = []
         try:
-            _dispatch(house, now, count, begun)
+            may_be_more = _dispatch(house, now, count, begun)
         except Exception as error:
             trouble = trouble_of(error)
             if trouble is Trouble.CONFLICT and conflicts < CONFLICTS_MAX:
@@ -61,13 +68,15 @@ def dispatch_some(house: House, now: datetime, count: int = TOGETHER_MAX) -> int
             log.exception("event %s could not be handled", begun[0])
             house.on_fault(error)
             _count_fault(house, begun[0], error, now)
-        return len(begun)
+            return Dispatched(1, may_be_more=True)
+        return Dispatched(len(begun), may_be_more)
 
 
-def _dispatch(house: House, now: datetime, count: int, begun: list[int]) -> None:
+def _dispatch(house: House, now: datetime, count: int, begun: list[int]) -> bool:
     """Handle events, each in a session of its own as if it were alone; `begun` are those that it came to.
 
     All are about one pool, so that nobody has one and waits for another: the rest is left for the next time.
+    Returns whether more may wait.
     """
     left: set[str] = set()
     with house.store.together() as session_of_next:
@@ -85,8 +94,8 @@ def _dispatch(house: House, now: datetime, count: int, begun: list[int]) -> None
                 left.add(row.chat)
         if rows:
             with session_of_next() as session:
-                inbox.done(session, begun, now)
-                announce(session, outbox.WRITTEN, CHANGED)
+                inbox.done(session, begun, now, outbox.WRITTEN, CHANGED)
+    return bool(left) or len(rows) == count
 
 
 def dispatch_all(house: House, now: datetime) -> int:

@@ -58,10 +58,12 @@ def waiting(session: Session, count: int) -> list[Inbox]:
     return []
 
 
-def done(session: Session, row_ids: Collection[int], now: datetime) -> None:
-    """Note that events have been dispatched."""
-    query = update(Inbox).where(col(Inbox.id).in_(row_ids)).values(done_at=now)
-    session.exec(query, execution_options={"synchronize_session": False})
+def done(session: Session, row_ids: Collection[int], now: datetime, *words: str) -> None:
+    """Note that events have been dispatched, and announce words."""
+    query = update(INBOX).where(INBOX.c.id.in_(row_ids)).values(done_at=now)
+    if words and is_on_server(session):
+        query = query.returning(*map(announced, words))
+    session.connection().execute(query)
 
 
 def count_waiting(session: Session, until: datetime | None = None) -> int:

@@ -1,7 +1,7 @@
-"""Savepoints that are set when something is written in them: most commands only read, or are refused before they write.
+"""The dialects of both stores: SQLAlchemy's own, but savepoints are set when something is written in them.
 
-The dialects of both stores are SQLAlchemy's own but for that. What is only read in a savepoint outlasts its rollback,
-locks included. Those that were set end with the transaction.
+Most commands only read, or are refused before they write. What is only read in a savepoint outlasts its rollback, locks
+included. Those that were set end with the transaction.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
         ExecutionContext,
         _DBAPIMultiExecuteParams,
     )
+
+    from core.server_cursor import Cursor
 
 FILE = "sqlite+dpool"
 SERVER = "postgresql+dpool"
@@ -106,6 +108,18 @@ class ServerDialect(LateSavepoints, PGDialect_psycopg):
 
     supports_statement_cache = True
 
+    def do_execute(
+        self,
+        cursor: DBAPICursor,
+        statement: str,
+        parameters: Sequence[object] | Mapping[str, object] | None,
+        context: ExecutionContext | None = None,
+    ) -> None:
+        """Execute a statement, known to the cursor."""
+        if hasattr(cursor, "asked"):
+            cast("Cursor", cursor).asked = statement
+        super().do_execute(cursor, statement, parameters, context)
+
     def set_all(self, cursor: DBAPICursor, statements: Sequence[str]) -> None:
         """Execute statements that set savepoints, in one go."""
         cast("ServerCursor", cursor).execute(";".join(statements), prepare=False)
@@ -115,6 +129,13 @@ class ServerDialect(LateSavepoints, PGDialect_psycopg):
         with DefaultSelector() as selector:
             selector.register(cast("socket", dbapi_connection), EVENT_READ)
             return not selector.select(0)
+
+
+def server_cursor() -> type[Cursor]:
+    """Return the cursor for connections to a server. Raises ModuleNotFoundError where the driver is missing."""
+    from core.server_cursor import Cursor
+
+    return Cursor
 
 
 def set_now(connection: Connection) -> None:
