@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select as select_rows
 from sqlmodel import col, func, or_, select
 
 from core.chat import cards
 from core.chat.message import Priority
-from core.tables_chat import Card, Chat, Delivery, Outbox
+from core.tables_chat import Account, Card, Chat, Delivery, Outbox, Person
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -87,11 +88,13 @@ class Ahead:
         cards.mark(self._session, self._now)
         drawn_by = self._now - timedelta(seconds=card_seconds)
         query = (
-            select(Card, Delivery, Chat)
+            select_rows(Card, Delivery, Chat, Account, Person)  # whose language is asked for with each card
             .join(Outbox, col(Outbox.id) == col(Card.outbox_id))
             .join(Delivery, col(Delivery.id) == col(Outbox.delivery_id))
             .join(Chat, col(Chat.id) == col(Card.chat_id))
-            .where(Delivery.platform == self._platform, Delivery.state == "sent", col(Chat.off_at).is_(None))
+            .join(Account, col(Account.id) == col(Chat.account_id), isouter=True)
+            .join(Person, col(Person.id) == col(Account.person_id), isouter=True)
+            .where(col(Delivery.platform) == self._platform, col(Delivery.state) == "sent", col(Chat.off_at).is_(None))
             .where(col(Card.marked_at).is_not(None), col(Card.chat_id).not_in(busy_chats))
             .where(or_(col(Card.drawn_at).is_(None), col(Card.drawn_at) <= drawn_by))
             .order_by(col(Card.marked_at), col(Card.id))
@@ -99,7 +102,7 @@ class Ahead:
             .with_for_update(of=Card, skip_locked=True)
             .execution_options(populate_existing=True)  # they are marked past the session
         )
-        return list(self._session.exec(query))
+        return [(card, delivery, chat) for card, delivery, chat, *_who in self._session.execute(query)]
 
     def _read_tries(self, busy_chats: Collection[int]) -> list[Delivery]:
         self._session.flush()  # what was set aside is not to come again
