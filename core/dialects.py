@@ -146,7 +146,7 @@ def set_now(connection: Connection) -> None:
 
 def _writes(context: DefaultExecutionContext) -> bool:
     """Tell whether a statement may write: text is not looked into."""
-    return context.compiled is None or context.isinsert or context.isupdate or context.isdelete
+    return context.compiled is None or context.is_text or context.isinsert or context.isupdate or context.isdelete
 
 
 def _dropped(connection: Connection, name: str) -> bool:

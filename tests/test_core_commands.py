@@ -50,7 +50,14 @@ class Played:
 
     commands: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
+    changing: set[str] = field(default_factory=set)
     messages: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
+
+
+def revision_of(context: Context) -> int:
+    """How often the pool of a command has changed so far."""
+    context.session.flush()
+    return context.pool.revision if context.has_pool else 0
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +71,11 @@ def played(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> It
 
     def noted_run(context: Context, command: Command, values: dict[str, Any]) -> list[Reply]:
         found.commands.add(command.name)
-        return run(context, command, values)
+        before = revision_of(context)
+        replies = run(context, command, values)
+        if command.only_reads and revision_of(context) != before:
+            found.changing.add(command.name)
+        return replies
 
     def noted_answer(context: Context, refusal: Refusal) -> Reply:
         found.refused.add(type(refusal).__name__)
@@ -92,6 +103,11 @@ def every_refusal(base: type[Refusal] = Refusal) -> set[type[Refusal]]:
 
 def test_every_command_is_used_in_a_transcript(played: Played) -> None:
     assert {command.name for command in TABLE.commands} - played.commands == set()
+
+
+def test_what_only_reads_changes_nothing(played: Played) -> None:
+    """But for a link that joins: what it runs takes the lock of the pool by itself."""
+    assert played.changing <= {"start"}
 
 
 def test_every_refusal_is_answered_in_a_transcript(played: Played) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,6 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlmodel import Session, SQLModel, col, func, select
 
-from core import bulk
 from core.store import Store, Trouble, add, add_now, lock_pool, pool_of, trouble_of
 from core.tables import Good, Pool
 from core.tables_chat import Meta, Person
@@ -39,11 +38,6 @@ def new_pool(session: Session, code: str) -> Pool:
 
 def add_and_stop(session: Session, *_pools: Pool) -> None:
     add_now(session, Person())
-    raise StopError
-
-
-def look_and_stop(session: Session) -> None:
-    count_people(session)
     raise StopError
 
 
@@ -122,35 +116,6 @@ def test_a_savepoint_takes_back_its_own_part_only(store: Store) -> None:
             add_and_stop(session)
     with store.read() as session:
         assert count_people(session) == 1
-
-
-def test_a_savepoint_is_set_when_something_is_written_in_it(store: Store) -> None:
-    with store.write() as session:
-        assert count_people(session) == 0
-        with asked(store) as statements:
-            with pytest.raises(StopError), session.begin_nested():
-                look_and_stop(session)
-            with session.begin_nested():
-                count_people(session)
-        assert statements == [statements[0], statements[0]]
-        with session.begin_nested():
-            add_now(session, Person())
-        with pytest.raises(StopError), session.begin_nested(), session.begin_nested():
-            add_and_stop(session)
-        with session.begin_nested():
-            with pytest.raises(StopError), session.begin_nested():
-                look_and_stop(session)
-            session.add(Person())
-        assert count_people(session) == 2
-
-
-@pytest.mark.parametrize("count", [1, 2])
-def test_rows_copied_to_a_server_belong_to_their_savepoint(server_store: Store, count: int) -> None:
-    with server_store.write() as session:
-        with suppress(StopError), session.begin_nested():
-            bulk.insert(session, Meta, ("key", "value"), [(str(number), "") for number in range(count)])
-            look_and_stop(session)
-        assert session.exec(select(func.count()).select_from(Meta)).one() == 0
 
 
 def test_a_reader_sees_one_state_whatever_is_written_meanwhile(store: Store) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
+from core.bulk import stored
 from tests import postgres
 from tests.bot_api import BotApi
 from tests.torture_checks import Model, Verdict, rows_of, verdict
@@ -36,7 +37,8 @@ PEOPLE = ("Ana", "Bo", "Cy", "Dee", "Eli", "Fay")
 GOODS = ("/want bread", "/bid bread 1.5", "/made bread 2", "/unwant bread", "/collected bread")
 WAITING = """SELECT (SELECT count(*) FROM inbox WHERE done_at IS NULL)
     + (SELECT count(*) FROM outbox WHERE delivery_id IS NULL AND not_before IS NULL)
-    + (SELECT count(*) FROM delivery WHERE state = 'ready')"""
+    + (SELECT count(*) FROM delivery WHERE state = 'ready')
+    + (SELECT count(*) FROM pool WHERE round_due_at <= {now})"""
 
 
 @dataclass
@@ -122,7 +124,7 @@ async def story(seed: int, kills: int, url: str, folder: Path) -> Verdict:
         finally:
             busy.cancel()
         await ships.next_day()
-        await _quiet(api, url)
+        await _quiet(api, url, datetime.now(UTC) + timedelta(days=ships.days))
         return verdict(url, api, crowd.model, ships.days)
 
 
@@ -141,9 +143,10 @@ async def _keep_busy(crowd: Crowd) -> None:
         await asyncio.sleep(crowd.random.uniform(0, 0.06))
 
 
-async def _quiet(api: BotApi, url: str) -> None:
-    """Wait until everything that came in is handled and everything that was said is sent."""
-    await api.until(lambda: not len(api.updates) and rows_of(url, WAITING) == [(0,)], QUIET_SECONDS_MAX)
+async def _quiet(api: BotApi, url: str, now: datetime) -> None:
+    """Wait until everything that came in is handled, every round held, and everything that was said is sent."""
+    waiting = WAITING.format(now=stored(now))
+    await api.until(lambda: not len(api.updates) and rows_of(url, waiting) == [(0,)], QUIET_SECONDS_MAX)
 
 
 def main() -> int:
