@@ -20,8 +20,8 @@ from core.chat.notices_chats import tell_closed
 from core.chat.port import AdapterError, Parcel
 from core.chat.text import Style
 from core.identity import Place, Sender
-from core.store import Trouble, line_of, trouble_of
 from core.tables_chat import Account, Chat, Meta
+from core.trouble import Trouble, line_of, trouble_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from core.chat.dispatch import dispatch_some
-from core.store import Trouble, line_of, trouble_of
+from core.trouble import Trouble, line_of, trouble_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from core.store import Trouble, line_of, trouble_of
+from core.trouble import Trouble, line_of, trouble_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

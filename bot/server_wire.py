@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from core.chat.dispatch import CHANGED
 from core.chat.inbox import RECEIVED
 from core.chat.outbox import WRITTEN
-from core.store import line_of
+from core.trouble import line_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator

@@ -18,7 +18,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from core.migrations import VERSIONS, config_of
-from core.store import BUSY_SECONDS_MAX, PRIMARY_CODE, Store, Trouble, trouble_of
+from core.store import BUSY_SECONDS_MAX, Store
+from core.trouble import PRIMARY_CODE, Trouble, trouble_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -25,9 +25,10 @@ from core.chat.message import Event, Failure, Incoming, Message, Priority
 from core.chat.text import Text
 from core.identity import Place, Sender, account_of, chat_of
 from core.rounds.hold import RoundHeld, hold
-from core.store import Store, Trouble, trouble_of
+from core.store import Store
 from core.tables import Member, Task
 from core.tables_chat import Account, Card, Chat, Delivery, Inbox, Outbox, Person
+from core.trouble import Trouble, trouble_of
 from tests.conftest import NOW
 from tests.stage import on_stage
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlmodel import Session, SQLModel, col, func, select
 
-from core.store import Store, Trouble, add, add_now, lock_pool, pool_of, trouble_of
+from core.store import Store, add, add_now, lock_pool, pool_of, see
 from core.tables import Good, Pool
 from core.tables_chat import Meta, Person
+from core.trouble import Trouble, trouble_of
 from tests.conftest import NOW
 
 if TYPE_CHECKING:
@@ -205,49 +203,7 @@ def test_a_pool_that_is_locked_holds_up_no_other(server_store: Store) -> None:
     assert trouble_of(caught.value) is Trouble.CONFLICT
 
 
-# Troubles
-
-
-@pytest.mark.parametrize(
-    ("code", "trouble"),
-    [
-        (sqlite3.SQLITE_FULL, Trouble.OUTAGE),
-        (sqlite3.SQLITE_IOERR_FSYNC, Trouble.OUTAGE),
-        (sqlite3.SQLITE_BUSY_SNAPSHOT, Trouble.OUTAGE),
-        (sqlite3.SQLITE_READONLY, Trouble.OUTAGE),
-        (sqlite3.SQLITE_CONSTRAINT_UNIQUE, Trouble.FAULT),
-        (sqlite3.SQLITE_ERROR, Trouble.FAULT),
-        (sqlite3.SQLITE_CORRUPT, Trouble.FAULT),
-    ],
-)
-def test_what_an_error_of_sqlite_means(code: int, trouble: Trouble) -> None:
-    error = sqlite3.OperationalError("something")
-    error.sqlite_errorcode = code
-    assert trouble_of(OperationalError("select", {}, error)) is trouble
-
-
-@pytest.mark.parametrize(
-    ("code", "trouble"),
-    [
-        ("40001", Trouble.CONFLICT),
-        ("40P01", Trouble.CONFLICT),
-        ("23505", Trouble.CONFLICT),
-        ("57P01", Trouble.OUTAGE),
-        ("53100", Trouble.OUTAGE),
-        ("25006", Trouble.OUTAGE),
-        (None, Trouble.OUTAGE),
-        ("23503", Trouble.FAULT),
-        ("42601", Trouble.FAULT),
-    ],
-)
-def test_what_an_error_of_a_server_means(code: str | None, trouble: Trouble) -> None:
-    error = psycopg.errors.lookup(code)("something") if code else psycopg.OperationalError("connection refused")
-    assert trouble_of(DBAPIError("select", {}, error)) is trouble
-
-
-def test_what_is_no_error_of_the_database_is_a_fault_but_for_want_of_a_connection() -> None:
-    assert trouble_of(ValueError()) is Trouble.FAULT
-    assert trouble_of(NoConnectionError()) is Trouble.OUTAGE
+# What was read before a lock
 
 
 def test_what_was_read_before_a_lock_is_read_again_with_it(server_store: Store) -> None:
@@ -264,6 +220,22 @@ def test_what_was_read_before_a_lock_is_read_again_with_it(server_store: Store) 
         lock_pool(session, first.id)
         assert [row.name for row in mine] == ["a anew", "b anew", "c"]
         assert mine[1].unit == "mine"
+
+
+def test_what_was_read_with_a_pool_that_has_not_changed_is_not_read_again(server_store: Store) -> None:
+    with server_store.write() as session:
+        add(session, good(pool := new_pool(session, "A"), "a"))
+    for is_quicker in (False, True):
+        with server_store.write() as session:
+            see(session, session.get_one(Pool, pool.id))
+            mine = session.get_one(Good, (pool.id, 1))
+            if is_quicker:
+                with server_store.write() as other:
+                    other.get_one(Good, (pool.id, 1)).unit = "loaf"
+            lock_pool(session, pool.id)
+            with asked(server_store) as statements:
+                assert mine.unit == ("loaf" if is_quicker else "")
+            assert len(statements) == is_quicker
 
 
 def test_a_lock_keeps_what_the_transaction_itself_has_changed(store: Store) -> None:

@@ -13,8 +13,9 @@ from core.chat.desk import Desk
 from core.chat.handling import Handling, House
 from core.chat.message import Event, Incoming, Message, Priority
 from core.identity import account_of, chat_of, speaker_of
-from core.store import OtherPoolError, Trouble, trouble_of
+from core.store import OtherPoolError
 from core.tables_chat import Inbox
+from core.trouble import Trouble, trouble_of
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -19,10 +19,11 @@ from core.chat.desk import Desk
 from core.chat.telling import Telling, resume
 from core.events import Event, PledgeEnded, Released, ReminderDue
 from core.rounds.hold import OutdatedError, RoundHeld, decide_outside, hold, uncollected
-from core.store import Trouble, announce, lock_pool, trouble_of
+from core.store import announce, lock_pool
 from core.tables import Batch, Claim, Good, Member, Pledge, Pool, Product, Round, Task
 from core.tables_chat import Outbox
 from core.tasks import reopen, set_deadline
+from core.trouble import Trouble, trouble_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

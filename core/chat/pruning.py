@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.orm import defer
 from sqlmodel import col, delete, func, select, tuple_
 
-from core.store import Trouble, trouble_of
 from core.tables import Deed, Task
 from core.tables_chat import Card, Chat, Code, Delivery, Inbox, Meta, Outbox, Press
+from core.trouble import Trouble, trouble_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
