@@ -133,16 +133,19 @@ def recognised(session: Session, pool_id: int) -> dict[int, int]:
 
 
 def balances_and_recognised(session: Session, pool_id: int) -> tuple[dict[int | None, int], dict[int, int]]:
-    """Return both at once, for all: every transfer is gone through only once for each of its sides."""
+    """Return both at once, for all. What members have more or less is what the commons have less or more."""
     balances: dict[int | None, int] = {}
     efforts: dict[int, int] = {}
     for side, kinds, sign in RECOGNITION:
         rows = select(side, Transfer.kind, func.sum(Transfer.amount)).where(Transfer.pool_id == pool_id)
-        for account_id, kind, total in session.exec(rows.group_by(col(side), col(Transfer.kind))):
+        of_members = rows.where(col(side) > 0).group_by(col(side), col(Transfer.kind))
+        for member_id, kind, total in session.execute(of_members):
             amount = sign * int(total)
-            balances[account_id] = balances.get(account_id, 0) + amount
-            if account_id is not None and kind in kinds:
-                efforts[account_id] = efforts.get(account_id, 0) + amount
+            balances[member_id] = balances.get(member_id, 0) + amount
+            if kind in kinds:
+                efforts[member_id] = efforts.get(member_id, 0) + amount
+    if balances:
+        balances[COMMONS] = -sum(balances.values())
     return balances, efforts
 
 

@@ -150,8 +150,9 @@ class Watch:
     def _accounts(self, session: Session, pool: Pool) -> None:
         """All adds up to zero; nobody is taken below their limit, but by what is taken back."""
         balances = ledger.balances(session, pool.id)
-        if sum(balances.values()):
-            raise FailureError("balances do not add up to zero", str(balances))
+        commons = ledger.balance(session, pool.id, ledger.COMMONS)
+        if commons + sum(amount for member_id, amount in balances.items() if member_id is not None):
+            raise FailureError("balances do not add up to zero", f"commons {commons}, {balances}")
         settings, recognised = PoolSettings(pool.settings), ledger.recognised(session, pool.id)
         members = session.exec(select(Member.id).where(Member.pool_id == pool.id)).all()
         limits = {one: ledger.limit_with(settings, recognised.get(one, 0)) for one in members}
