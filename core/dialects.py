@@ -80,9 +80,8 @@ class LateSavepoints(DefaultDialect):
         parameters: _DBAPIMultiExecuteParams,
         context: ExecutionContext | None = None,
     ) -> None:
-        """Execute a statement many times, as above."""
-        if context is not None and _writes(cast("DefaultExecutionContext", context)):
-            self.set_late(context.root_connection, cursor)
+        """Execute a statement many times, which only those are that write."""
+        self.set_late(cast("DefaultExecutionContext", context).root_connection, cursor)
         cursor.executemany(statement, parameters)
 
     def set_late(self, connection: Connection, cursor: DBAPICursor) -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam
-from sqlalchemy import select as select_rows
 from sqlmodel import col, func, select, update
 
 from core.clean import clean
@@ -28,9 +27,9 @@ ACCOUNT = (
 CHAT = select(Chat).where(
     Chat.platform == bindparam("platform"), Chat.address == bindparam("address"), Chat.topic == bindparam("topic")
 )
-# All that a message from somebody known asks for first; one row for each pool they are in.
-KNOWN = (
-    select_rows(Account, Person, Chat, Project, Member, Pool)
+# With every message: who speaks, and where. Tables of no pool only, so that a server can keep pools elsewhere.
+SPEAKER = (
+    select(Account, Person, Chat)
     .join(Person, col(Person.id) == col(Account.person_id))
     .join(
         Chat,
@@ -39,11 +38,7 @@ KNOWN = (
         & (col(Chat.topic) == bindparam("topic")),
         isouter=True,
     )
-    .join(Project, (col(Project.pool_id) == Chat.pool_id) & (col(Project.id) == Chat.project_id), isouter=True)
-    .join(Member, (col(Member.person_id) == Person.id) & col(Member.left_at).is_(None), isouter=True)
-    .join(Pool, col(Pool.id) == Member.pool_id, isouter=True)
-    .where(col(Account.platform) == bindparam("platform"), col(Account.user_id) == bindparam("user_id"))
-    .order_by(col(Member.pool_id))
+    .where(Account.platform == bindparam("platform"), Account.user_id == bindparam("user_id"))
     .with_for_update(read=True, of=Account)
 )
 MEMBERSHIPS = (
@@ -78,19 +73,19 @@ class Place:
 def speaker_of(session: Session, sender: Sender, place: Place) -> tuple[Account, Chat, list[Member]]:
     """Return the sender's account, the chat of a place, and the sender as a member of every pool they are in.
 
-    It is `account_of`, `chat_of` and `memberships_of_person` at once, for every message asks for these: first of all.
+    Every message asks for these, first of all: so the pools are seen before anything else of theirs.
     """
     where = {"platform": sender.platform, "user_id": sender.user_id}
     here = {"chat_platform": place.platform, "address": place.address, "topic": place.topic}
-    rows = session.execute(KNOWN, {**where, **here}).all()
-    if not rows:
+    found = session.exec(SPEAKER, params={**where, **here}).first()
+    if found is None:
         account = _new_account(session, sender)
         return account, chat_of(session, place, account), []
-    account, _person, chat, *_rest = rows[0]
-    for *_others, pool in rows:
-        if pool is not None:
-            see(session, pool)
-    members = [member for *_others, member, _pool in rows if member is not None]
+    account, _person, chat = found
+    members = []
+    for member, pool in session.exec(MEMBERSHIPS, params={"person_id": account.person_id}):
+        see(session, pool)
+        members.append(member)
     return _shown_as(account, sender), _chat_at(session, chat, place, account), members
 
 
