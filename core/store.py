@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection, Engine
     from sqlalchemy.orm import Session as OrmSession
+    from sqlalchemy.orm.session import JoinTransactionMode
     from sqlalchemy.sql.functions import Function
 
 BUSY_SECONDS_MAX = 15
@@ -111,10 +112,11 @@ class Store:
     def together(self) -> Iterator[Callable[[], AbstractContextManager[Session]]]:
         """Give sessions, one after another, whose changes are committed together at the end.
 
-        An error takes back what its session did; raised on, it takes back everything. On a server, where others may
-        wait for a pool while this waits for another, a session that needs one more than the sessions before it have
-        locked raises an OtherPoolError.
+        On a server, where others may wait for a pool while this waits for another, a session that needs one more than
+        the sessions before it have locked raises an OtherPoolError, and what it did is taken back. Any other error
+        takes back everything.
         """
+        mode: JoinTransactionMode = "conditional_savepoint" if self.is_sqlite else "create_savepoint"
         with self._in_turn(), self.engine.begin() as connection:
             locked: set[int] = set()
 
@@ -122,9 +124,7 @@ class Store:
             def part() -> Iterator[Session]:
                 info = {LOCKED_POOLS: locked, LOCKED_BEFORE: frozenset(locked)}
                 with (
-                    Session(
-                        connection, expire_on_commit=False, join_transaction_mode="create_savepoint", info=info
-                    ) as session,
+                    Session(connection, expire_on_commit=False, join_transaction_mode=mode, info=info) as session,
                     session.begin(),
                 ):
                     yield session
