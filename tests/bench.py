@@ -78,6 +78,17 @@ def shown(row: Row) -> str:
     return f"| {row.name} | {row.measured} | {row.against} | {row.figure:.2f} | {sign} {row.bound:g}{verdict} |"
 
 
+def explained(found: Sequence[Row]) -> str:
+    """Say of what is missed by how much, and why."""
+    missed = [row for row in found if row.is_missed]
+    lines = [
+        f"- {row.name}: {max(row.figure / row.bound, row.bound / row.figure):.1f} times beside its bound"
+        f"{', because ' if row.because else ''}{row.because}.\n"
+        for row in missed
+    ]
+    return "".join(["\n## Missed\n\n", *lines]) if lines else ""
+
+
 def machine() -> str:
     """Describe the machine."""
     names = [line for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines() if line.startswith("model name")]
@@ -96,16 +107,17 @@ def main(arguments: Sequence[str]) -> int:
     """Print the table as it comes; return 1 if a bound is missed."""
     names = [one for one in arguments if not one.startswith("--")] or MODULES
     lines = ["| what | measured | against | figure | bound |", "|---|---|---|---|---|"]
-    described, missed = machine(), 0
+    described, found = machine(), list[Row]()
     sys.stdout.write("\n".join(lines) + "\n")
     for row in rows(names):
         lines.append(shown(row))
-        missed += row.is_missed
+        found.append(row)
         sys.stdout.write(f"{lines[-1]}\n")
         sys.stdout.flush()
     if "--write" in arguments:
-        KEPT.write_text(f"{HEAD}Measured on {described}.\n\n" + "\n".join(lines) + "\n", "utf-8")
-    return int(missed > 0)
+        table = "\n".join(lines)
+        KEPT.write_text(f"{HEAD}Measured on {described}.\n\n{table}\n{explained(found)}", "utf-8")
+    return int(any(row.is_missed for row in found))
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 REPEATS = 12
 COMMITS = 200
+MANY_STATEMENTS = "three transactions of 23 statements take 8 ms, of which 5 are Python's, and a single commit 0.7"
 PLACE = "project 1"
 CHAIN = ("/claim {}", "/done {}", "/confirm {}")
 
@@ -112,7 +113,8 @@ def _server() -> Iterator[Row]:
         chains = 1 / middle([seconds(partial(_chain, store, number, now)) for number in _free(store)[:REPEATS]])
         store.close()
     yield ratio("PostgreSQL: /tasks ÷ insert-commits", listed, commits, 0.2, at_least=True, unit="rate")
-    yield ratio("PostgreSQL: claim–done–confirm ÷ insert-commits", chains, commits, 0.1, at_least=True, unit="rate")
+    title = "PostgreSQL: claim–done–confirm ÷ insert-commits"
+    yield ratio(title, chains, commits, 0.1, at_least=True, unit="rate", because=MANY_STATEMENTS)
 
 
 def _commit(store: Store) -> None:

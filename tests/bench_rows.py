@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Row:
-    """A figure and its bound, with what it was made of; `at_least` turns the bound round."""
+    """A figure and its bound, with what it was made of; `at_least` turns the bound round.
+
+    `because` says what stands in the way where the bound is known to be missed.
+    """
 
     name: str
     measured: str
@@ -21,6 +24,7 @@ class Row:
     figure: float
     bound: float
     at_least: bool = False
+    because: str = ""
 
     @property
     def is_missed(self) -> bool:
@@ -40,15 +44,24 @@ def milliseconds(value: float) -> str:
     return f"{value * 1000:.1f} ms"
 
 
-def ratio(name: str, own: float, baseline: float, bound: float, *, at_least: bool = False, unit: str = "time") -> Row:
+def ratio(
+    name: str,
+    own: float,
+    baseline: float,
+    bound: float,
+    *,
+    at_least: bool = False,
+    unit: str = "time",
+    because: str = "",
+) -> Row:
     """Compare two times, or with the unit `rate` two counts a second."""
     show = milliseconds if unit == "time" else lambda value: f"{value:.0f}/s"
-    return Row(name, show(own), show(baseline), own / baseline, bound, at_least)
+    return Row(name, show(own), show(baseline), own / baseline, bound, at_least, because)
 
 
-def limit(name: str, value: float, bound: float, unit: str) -> Row:
+def limit(name: str, value: float, bound: float, unit: str, *, because: str = "") -> Row:
     """Hold a figure against a bound in its own unit."""
-    return Row(name, f"{value:.1f} {unit}", f"{bound:g} {unit}", value / bound, 1)
+    return Row(name, f"{value:.1f} {unit}", f"{bound:g} {unit}", value / bound, 1, because=because)
 
 
 def middle(runs: list[float]) -> float:
