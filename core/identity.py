@@ -86,27 +86,34 @@ def speaker_of(session: Session, sender: Sender, place: Place) -> tuple[Account,
     for member, pool in session.exec(MEMBERSHIPS, params={"person_id": account.person_id}):
         see(session, pool)
         members.append(member)
-    return _shown_as(account, sender), _chat_at(session, chat, place, account), members
+    return _shown_as(session, account, sender), _chat_at(session, chat, place, account), members
 
 
 def account_of(session: Session, sender: Sender) -> Account:
     """Return the sender's account; a new one comes with a person of its own. What it shows is made fit to show."""
     # Whose account it is does not change while something is done from it: two accounts may be linked meanwhile.
     found = session.exec(ACCOUNT, params={"platform": sender.platform, "user_id": sender.user_id}).first()
-    return _shown_as(found[0], sender) if found is not None else _new_account(session, sender)
+    return _shown_as(session, found[0], sender) if found is not None else _new_account(session, sender)
 
 
 def _new_account(session: Session, sender: Sender) -> Account:
     person = add_now(session, Person())
     account = Account(platform=sender.platform, user_id=sender.user_id, person_id=person.id)
-    return add_now(session, _shown_as(account, sender))
+    account.name, account.handle = _names(sender)
+    return add_now(session, account)
 
 
-def _shown_as(account: Account, sender: Sender) -> Account:
-    """Let an account show what its platform says of it now."""
+def _names(sender: Sender) -> tuple[str, str]:
     name, handle = (clean(one, NAME_LENGTH_MAX)[:NAME_LENGTH_MAX].strip() for one in (sender.name, sender.handle))
-    if (account.name, account.handle) != (name, handle):
-        account.name, account.handle = name, handle
+    return name, handle
+
+
+def _shown_as(session: Session, account: Account, sender: Sender) -> Account:
+    """Let an account show what its platform says of it now; if somebody else is at it too, with the next message."""
+    if (account.name, account.handle) != (names := _names(sender)):
+        is_free = select(Account.id).where(Account.id == account.id).with_for_update(key_share=True, skip_locked=True)
+        if session.exec(is_free).first() is not None:
+            account.name, account.handle = names
     return account
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import bindparam, create_engine, event, func, inspect, select
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, SQLModel, col
 from sqlmodel import select as select_of
 
@@ -22,7 +23,7 @@ from core.tables import Pool, PoolRow
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from contextlib import AbstractContextManager
 
     from sqlalchemy.engine import Connection, Engine
@@ -35,6 +36,9 @@ ANALYSED_ROWS_MAX = 1000  # of each index: enough to plan by, and done in a mome
 POSTGRES_NAMES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
 LOCKED_POOLS = "dpool_locked_pools"
 LOCKED_BEFORE = "dpool_pools_locked_before"
+HELD_POOLS = "dpool_pools_held"
+HELD_BEFORE = "dpool_pools_held_before"
+READS = "dpool_pools_read_without_lock"
 SEEN = "dpool_seen_revisions"
 KEPT_ROWS = "dpool_kept_rows"
 # A server that vanishes without a word is noticed within half a minute, one that does not answer at the start sooner.
@@ -118,11 +122,14 @@ class Store:
         """
         mode: JoinTransactionMode = "conditional_savepoint" if self.is_sqlite else "create_savepoint"
         with self._in_turn(), self.engine.begin() as connection:
+            # A lock may outlast the savepoint it was taken in: what may be held is more than what is locked for sure.
             locked: set[int] = set()
+            held: set[int] = set()
 
             @contextmanager
             def part() -> Iterator[Session]:
                 info = {LOCKED_POOLS: locked, LOCKED_BEFORE: frozenset(locked)}
+                info |= {HELD_POOLS: held, HELD_BEFORE: frozenset(held)}
                 with (
                     Session(connection, expire_on_commit=False, join_transaction_mode=mode, info=info) as session,
                     session.begin(),
@@ -219,14 +226,18 @@ def _locked(session: OrmSession, pool_id: int) -> Pool | None:
         return session.get(Pool, pool_id)
     if not is_on_server(session):
         return session.get(Pool, pool_id)  # whoever writes to a file has all of it
-    if session.info.get(LOCKED_BEFORE):
+    held_before = session.info.get(HELD_BEFORE)
+    if held_before and pool_id not in held_before:
         raise OtherPoolError(pool_id)
     locked.add(pool_id)
+    session.info.get(HELD_POOLS, locked).add(pool_id)
     known = session.identity_map.get(session.identity_key(Pool, pool_id))
     is_changed = known is not None and session.is_modified(known)
     options = {"populate_existing": not is_changed}
     pool = session.scalars(LOCK, {"pool_id": pool_id}, execution_options=options).first()
     if is_changed or pool is None or pool.revision != session.info.get(SEEN, {}).get(pool_id):
+        if pool_id in session.info.get(READS, ()):
+            raise ChangedMeanwhileError(pool_id)
         _forget_rows(session, pool_id)
     return pool
 
@@ -236,23 +247,50 @@ def see(session: Session, pool: Pool) -> None:
     session.info.setdefault(SEEN, {})[pool.id] = pool.revision
 
 
+@contextmanager
+def one_state(session: Session) -> Iterator[None]:
+    """Let pools be read without their locks, see `seen_pool`: all that is read of each must be one state of it.
+
+    Raises ChangedMeanwhileError where it was not, whatever came of it, or when a pool that has changed is locked.
+    """
+    reads: set[int] = session.info.setdefault(READS, set())
+    try:
+        yield
+        _require_unchanged(session, reads)
+    except DBAPIError:
+        raise
+    except Exception:
+        _require_unchanged(session, reads)
+        raise
+    finally:
+        del session.info[READS]
+
+
 def seen_pool(session: Session, pool_id: int) -> Pool | None:
-    """Return a pool without its lock, if it was noted as seen: for what only reads."""
-    return session.get(Pool, pool_id) if pool_id in session.info.get(SEEN, {}) else None
+    """Return a pool without its lock, if it was seen before anything else of it and `one_state` looks after it."""
+    if pool_id not in session.info.get(SEEN, {}) or READS not in session.info:
+        return None
+    session.info[READS].add(pool_id)
+    return session.get(Pool, pool_id)
+
+
+def _require_unchanged(session: Session, pool_ids: Collection[int]) -> None:
+    for pool_id in pool_ids:
+        if not _is_mine(session, pool_id):
+            revision = session.exec(REVISION, params={"pool_id": pool_id}).one()
+            if revision != session.info[SEEN][pool_id]:
+                raise ChangedMeanwhileError(pool_id)
+
+
+def _is_mine(session: Session, pool_id: int) -> bool:
+    """Tell whether nobody else can change a pool until the transaction ends."""
+    return not is_on_server(session) or pool_id in session.info.get(LOCKED_POOLS, ())
 
 
 def is_unchanged(session: Session, pool_id: int) -> bool:
     """Lock a pool; tell whether what was read of it before shows it as it is."""
-    is_mine = not is_on_server(session) or pool_id in session.info.get(LOCKED_POOLS, ())
+    is_mine = _is_mine(session, pool_id)
     return lock_pool(session, pool_id).revision == session.info.get(SEEN, {}).get(pool_id) or is_mine
-
-
-def require_unchanged(session: Session, pool_id: int) -> None:
-    """Make sure that all that was read of a pool shows one state of it. Raises ChangedMeanwhileError."""
-    if not is_on_server(session) or pool_id in session.info.get(LOCKED_POOLS, ()):
-        return
-    if session.exec(REVISION, params={"pool_id": pool_id}).one() != session.info[SEEN][pool_id]:
-        raise ChangedMeanwhileError(pool_id)
 
 
 def _forget_rows(session: OrmSession, pool_id: int) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlmodel import col, select
 
-from core.chat import cards, inbox
+from core.chat import cards, dispatch, inbox
 from core.chat.command import Commands, Press, Table, Who
 from core.chat.commands import table
 from core.chat.dispatch import TOGETHER_MAX, Dispatched, dispatch_some
@@ -17,8 +18,9 @@ from core.chat.message import Event, Incoming, Message, Priority, Reply
 from core.chat.outbox import post
 from core.chat.text import Text
 from core.identity import Place, Sender, account_of, chat_of, speaker_of
+from core.members import join_project
 from core.store import OtherPoolError, add_now, lock_pool, see
-from core.tables import Pool
+from core.tables import Member, Membership, Pool
 from core.tables_chat import Card, Inbox, Person
 from tests.conftest import NOW
 from tests.stage import chat_named, on_stage, posted
@@ -135,7 +137,47 @@ def test_who_is_refused_leaves_the_pool_locked_for_the_next(server_store: Store)
     assert answers(server_store)[1].startswith("There's no #77")
 
 
+def test_who_is_refused_may_still_hold_the_pool(server_store: Store) -> None:
+    player = two_pools(server_store)
+    receive(server_store, "zoe@bakery: /claim 77", "eve@forge: /task new Weld 1h")
+    assert dispatch_some(player.house, NOW) == Dispatched(1, may_be_more=True)
+    assert dispatch_some(player.house, NOW) == Dispatched(1, may_be_more=False)
+
+
+def test_who_cannot_be_told_of_a_fault_holds_up_nobody(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    player = on_stage(store)
+    monkeypatch.setattr(dispatch, "_apologise", ask_for_what_is_not_there)
+    monkeypatch.setattr(dispatch, "_handle", ask_for_what_is_not_there)
+    receive(store, "ana@bakery: /me")
+    for _time in range(dispatch.FAULTS_MAX):
+        assert waiting(store) == ["t0"]
+        assert dispatch_some(player.house, NOW).handled == 1
+    assert waiting(store) == []
+
+
+def ask_for_what_is_not_there(_house: House, session: Session, *_arguments: object) -> None:
+    session.connection().exec_driver_sql("SELECT nothing FROM nowhere")
+
+
+def test_a_new_name_waits_for_who_is_at_the_account_too(server_store: Store) -> None:
+    on_stage(server_store)
+    ana = Sender("console", "ana", "Anna", "ana")
+    with server_store.write() as first:
+        account_of(first, replace(ana, name="Ana"))
+        with server_store.write() as second:
+            assert account_of(second, ana).name == "Ana"
+    with server_store.write() as session:
+        assert account_of(session, ana).name == "Anna"
+
+
 # What only reads
+
+
+def change(store: Store, name: str) -> None:
+    """Let somebody else change the first pool."""
+    with store.write() as other:
+        pool = lock_pool(other, 1)
+        pool.settings = {**pool.settings, "name": name}
 
 
 def looking(store: Store, quickly: list[str]) -> tuple[House, list[str]]:
@@ -145,9 +187,9 @@ def looking(store: Store, quickly: list[str]) -> tuple[House, list[str]]:
     @topic("look", who=Who.ANY, does="look", press=Press.AGAIN)
     def look(context: Context) -> Reply:
         if quickly:
-            with store.write() as other:
-                pool = lock_pool(other, context.pool_id)
-                pool.settings = {**pool.settings, "name": quickly.pop()}
+            change(store, name := quickly.pop())
+            if name == "broken":
+                raise ZeroDivisionError
         runs.append(context.pool.settings.get("name", ""))
         return context.reply(Text.of(f"Seen: {runs[-1]}"))
 
@@ -173,6 +215,36 @@ def test_what_was_read_while_it_changed_is_read_again(server_store: Store) -> No
     assert dispatch_some(house, NOW).handled == 1
     assert runs == ["", "Vale"]
     assert answers(server_store) == ["Seen: Vale"]
+
+
+def test_what_went_wrong_while_it_changed_is_no_fault(server_store: Store) -> None:
+    on_stage(server_store)
+    house, runs = looking(server_store, ["broken"])
+    receive(server_store, "ana@bakery: /look")
+    assert dispatch_some(house, NOW).handled == 1
+    assert (runs, answers(server_store)) == (["broken"], ["Seen: broken"])
+    with server_store.read() as session:
+        assert session.exec(select(Inbox.fault).where(Inbox.event_id == "t0")).one() == ""
+
+
+def test_who_joins_by_reading_does_so_in_the_pool_as_it_is(
+    server_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_stage(server_store)
+    house, runs = looking(server_store, [])
+    names = ["Vale"]
+
+    def join_late(*arguments: Any) -> Any:
+        if names:
+            change(server_store, names.pop())
+        return join_project(*arguments)
+
+    monkeypatch.setattr("core.chat.access.join_project", join_late)
+    receive(server_store, "bo@garden: /look")
+    assert dispatch_some(house, NOW).handled == 1
+    assert runs == ["Vale"]
+    with server_store.read() as session:
+        assert len(session.exec(select(Membership).join(Member).where(Member.name == "Bo")).all()) == 2
 
 
 @pytest.mark.parametrize("is_late", [False, True])

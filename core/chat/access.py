@@ -39,7 +39,7 @@ def admit(context: Context, command: Command, pool_id: int = 0, project_id: int 
     """Find the pool, project and member that a command is about and make sure that the sender may.
 
     In a channel anyone joins the pool by using a command. `pool_id` and `project_id` are what a button carries. What
-    only reads does not wait for the pool's lock: `core.store.require_unchanged` tells whether it read one state.
+    only reads does not wait for the pool's lock: `core.store.one_state` sees to it that it read one state.
     """
     who = command.who
     chosen = _pool(context, who, pool_id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, NamedTuple
 
+from core import dialects
 from core.chat import comings, inbox, outbox
 from core.chat.desk import Desk
 from core.chat.handling import Handling, House
@@ -117,6 +118,7 @@ def _count_fault(house: House, row_id: int, error: Exception, now: datetime) -> 
         row.done_at = now
         try:
             with session.begin_nested():
+                dialects.set_now(session.connection())  # the way back, should the database refuse something
                 _apologise(house, session, row, now)
         except Exception:
             log.exception("nobody could be told that event %s was set aside", row_id)

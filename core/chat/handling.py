@@ -20,7 +20,7 @@ from core.clean import shorten
 from core.errors import NotAdmittedError, Refusal, UnknownCodeError
 from core.identity import private_chat
 from core.numbers import NumberBoundsError, tries_number
-from core.store import ChangedMeanwhileError, lock_pool, require_unchanged
+from core.store import ChangedMeanwhileError, lock_pool, one_state
 from core.tables_chat import Account, Card, Chat, Delivery, Person
 from core.tables_chat import Press as PressRow
 
@@ -234,15 +234,13 @@ class Handling:
         command, rest = found
         access.remember(context, pool_id)
         try:
-            with self.session.begin_nested():
+            with self.session.begin_nested(), one_state(self.session):
                 access.admit(context, command, pool_id, project_id)
                 values = arguments.read(rest, command.parameters, context.now, context.say.zone)
                 if "code" in values:
                     codes.check_tries(self.account, context.now)
                 replies = context.run(command, values)
                 self.session.flush()
-                if command.only_reads and context.has_pool:
-                    require_unchanged(self.session, context.pool_id)
         except ChangedMeanwhileError as error:
             self.session.expire_all()
             lock_pool(self.session, error.pool_id)
