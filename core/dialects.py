@@ -1,7 +1,8 @@
 """The dialects of both stores: SQLAlchemy's own, but savepoints are set when something is written in them.
 
 Most commands only read, or are refused before they write. What is only read in a savepoint outlasts its rollback, locks
-included. Those that were set end with the transaction.
+included. Those that were set end with the transaction. Who means to survive an error of a server while only reading
+calls `set_now` first: without a savepoint, the whole transaction is lost.
 """
 
 from __future__ import annotations
