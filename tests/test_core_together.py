@@ -6,7 +6,9 @@ import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
+from sqlalchemy import text as sql
 from sqlmodel import col, select
 
 from core.chat import cards, dispatch, inbox
@@ -225,6 +227,22 @@ def test_what_went_wrong_while_it_changed_is_no_fault(server_store: Store) -> No
     assert (runs, answers(server_store)) == (["broken"], ["Seen: broken"])
     with server_store.read() as session:
         assert session.exec(select(Inbox.fault).where(Inbox.event_id == "t0")).one() == ""
+
+
+def test_what_the_database_refuses_while_reading_is_what_it_said(server_store: Store) -> None:
+    on_stage(server_store)
+    topic, faults = Commands("test"), list[Exception]()
+
+    @topic("look", who=Who.ANY, does="look", press=Press.AGAIN)
+    def look(context: Context) -> Reply:
+        context.session.connection().execute(sql("SELECT nothing FROM nowhere"))
+        return context.reply(Text.of("Seen"))
+
+    commands = Table([topic])
+    commands.commands += table().commands
+    receive(server_store, "ana@bakery: /look")
+    assert dispatch_some(House(server_store, commands, secrets.token_bytes, on_fault=faults.append), NOW).handled == 1
+    assert [type(getattr(one, "orig", one)) for one in faults] == [psycopg.errors.UndefinedTable]
 
 
 def test_who_joins_by_reading_does_so_in_the_pool_as_it_is(
